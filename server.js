@@ -1,0 +1,46 @@
+// The documented start: `node server.js`. Kept in old syntax so that an old Node can read it: where this
+// Node is too old for src/server.ts, the one that `npm ci` brought takes over.
+import { spawn } from "child_process";
+import { existsSync } from "fs";
+import { fileURLToPath } from "url";
+
+var required = [24, 7];
+
+function isNewEnough(version) {
+  var parts = version.split(".").map(Number);
+  return parts[0] > required[0] || (parts[0] === required[0] && parts[1] >= required[1]);
+}
+
+/** Runs the server under the bundled Node and lives and dies with it: signals go down, the exit code comes up. */
+function handOver(node) {
+  var entry = fileURLToPath(new URL("./src/server.ts", import.meta.url));
+  // The channel is how the child learns that this process was killed (src/server.ts ends at "disconnect").
+  var child = spawn(node, [entry].concat(process.argv.slice(2)), {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    env: Object.assign({}, process.env, { KEENCHAT_LAUNCHER: "1" }),
+  });
+  ["SIGTERM", "SIGINT", "SIGHUP"].forEach(function (signal) {
+    process.on(signal, function () {
+      child.kill(signal);
+    });
+  });
+  child.on("error", function (error) {
+    console.error("The Node in node_modules could not be started: " + error.message);
+    process.exit(78);
+  });
+  child.on("exit", function (code, signal) {
+    process.exit(signal ? 1 : code);
+  });
+}
+
+if (isNewEnough(process.versions.node)) {
+  import("./src/server.ts");
+} else {
+  var bundled = fileURLToPath(new URL("./node_modules/node/bin/node", import.meta.url));
+  if (existsSync(bundled)) {
+    handOver(bundled);
+  } else {
+    console.error("Keenchat needs Node " + required.join(".") + " or newer, or the one that `npm ci` installs; this is " + process.versions.node + ".");
+    process.exit(78);
+  }
+}
