@@ -1,8 +1,8 @@
 // The documented start: `node server.js`. Kept in old syntax so that an old Node can read it: where this
 // Node is too old for src/server.ts, the one that `npm ci` brought takes over.
-import { spawn } from "child_process";
-import { existsSync } from "fs";
-import { fileURLToPath } from "url";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 var required = [24, 7];
 
@@ -17,18 +17,17 @@ function handOver(node) {
   // The channel is how the child learns that this process was killed (src/server.ts ends at "disconnect").
   var child = spawn(node, [entry].concat(process.argv.slice(2)), {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
-    env: Object.assign({}, process.env, { KEENCHAT_LAUNCHER: "1" }),
   });
-  ["SIGTERM", "SIGINT", "SIGHUP"].forEach(function (signal) {
-    process.on(signal, function () {
+  ["SIGTERM", "SIGINT", "SIGHUP"].forEach((signal) => {
+    process.on(signal, () => {
       child.kill(signal);
     });
   });
-  child.on("error", function (error) {
-    console.error("The Node in node_modules could not be started: " + error.message);
+  child.on("error", (error) => {
+    console.error(`The Node in node_modules could not be started: ${error.message}`);
     process.exit(78);
   });
-  child.on("exit", function (code, signal) {
+  child.on("exit", (code, signal) => {
     process.exit(signal ? 1 : code);
   });
 }
@@ -40,7 +39,9 @@ if (isNewEnough(process.versions.node)) {
   if (existsSync(bundled)) {
     handOver(bundled);
   } else {
-    console.error("Keenchat needs Node " + required.join(".") + " or newer, or the one that `npm ci` installs; this is " + process.versions.node + ".");
+    console.error(
+      `Keenchat needs Node ${required.join(".")} or newer, or the one that \`npm ci\` installs; this is ${process.versions.node}.`,
+    );
     process.exit(78);
   }
 }

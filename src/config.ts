@@ -1,0 +1,142 @@
+/** Owns configuration: the only reader of the environment, and the one place that says what each variable means. */
+import { z } from "zod";
+
+/** A configuration that cannot work: the process says so in one line and exits with 78 (EX_CONFIG of sysexits.h). */
+export class ConfigError extends Error {
+  override name = "ConfigError";
+}
+export const configExitCode = 78;
+
+const port = (fallback: number, what: string) =>
+  z
+    .string()
+    .regex(/^\d{1,5}$/, "must be a port number from 0 to 65535")
+    .transform(Number)
+    .pipe(z.number().max(65_535, "must be a port number from 0 to 65535"))
+    .default(fallback)
+    .describe(`${what} \`0\` = any free port`);
+
+const count = (fallback: number, what: string) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, "must be a positive whole number")
+    .transform(Number)
+    .default(fallback)
+    .describe(what);
+
+const flag = (fallback: boolean, what: string) =>
+  z
+    .enum(["true", "false"], "must be true or false")
+    .transform((value) => value === "true")
+    .default(fallback)
+    .describe(what);
+
+const unitMs = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+const duration = z
+  .string()
+  .regex(/^[1-9]\d{0,6}[smhd]$/, "must be a number with s, m, h or d, like 30d")
+  .transform((value) => Number(value.slice(0, -1)) * unitMs[value.slice(-1) as keyof typeof unitMs]);
+
+const list = z.string().transform((value) =>
+  value
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== ""),
+);
+
+export type DatabaseTarget = { kind: "sqlite"; path: string } | { kind: "memory" };
+
+const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
+  if (value === "sqlite::memory:") return { kind: "memory" };
+  if (/^sqlite:(?!\/\/[^/])./.test(value)) return { kind: "sqlite", path: value.slice("sqlite:".length) };
+  const known = /^postgres(ql)?:\/\//.test(value);
+  context.addIssue(known ? "postgres:// is not in this version; use sqlite:PATH" : "must be sqlite:PATH or sqlite::memory:");
+  return z.NEVER;
+});
+
+const origin = z
+  .string()
+  .refine((value) => value === "*" || URL.parse(value)?.origin === value, "must be * or a list of origins like https://chat.example");
+
+/** Every variable, its default and what it does; the README's table is checked against this. */
+export const variables = z.object({
+  PORT: port(5000, "REST, tRPC over HTTP, OpenAPI, SSE; WebSocket upgrades are served here too."),
+  WEBSOCKETS_PORT: port(5001, "Everything WebSocket."),
+  HOST: z.string().min(1).optional().describe("The address to listen on. Unset: all interfaces."),
+  DATABASE_URL: databaseUrl.default({ kind: "sqlite", path: "data/keenchat.db" }).describe("`sqlite:PATH` or `sqlite::memory:`."),
+  REDIS_URL: z.never("is not in this version").optional().describe("Not in this version."),
+  AUTH_SECRET: z
+    .string()
+    .refine((value) => Buffer.byteLength(value) >= 32, "must be at least 32 bytes long")
+    .optional()
+    .describe("The key that signs tokens, at least 32 bytes. Unset: made on first start, kept in the database."),
+  TOKEN_TTL: duration.default(30 * unitMs.d).describe("How long a token is good: a number with `s`, `m`, `h` or `d`."),
+  ADMIN: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "must be a username")
+    .optional()
+    .describe(
+      "The user of this name, whatever its case, is admin. Unset: the first user made from a loopback address without forwarding headers is.",
+    ),
+  SIGN_UP: z
+    .enum(["open", "closed"], "must be open or closed")
+    .default("open")
+    .describe("`closed`: only an admin makes users, and whoever will be the admin while there is none."),
+  ANONYMOUS_READ: flag(true, "`false`: every read needs a token."),
+  CORS_ORIGINS: list
+    .pipe(z.array(origin).min(1, "must be * or a list of origins"))
+    .default(["*"])
+    .describe("`*`, or a list of origins; a list is also checked on WebSocket upgrades."),
+  TRUSTED_PROXIES: list
+    .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "must be a list of addresses")))
+    .default([])
+    .describe("Addresses or networks whose `X-Forwarded-For` is believed."),
+  METRICS_TOKEN: z.string().min(1).optional().describe("`/metrics` asks for this as Bearer token. Unset: it answers loopback only."),
+  LOG_LEVEL: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be fatal, error, warn, info, debug, trace or silent")
+    .default("info")
+    .describe("`fatal` to `trace`, or `silent`."),
+  MAX_SOCKETS_PER_ADDRESS: count(1_000, "Open WebSockets and event streams from one address."),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: count(50, "tRPC subscriptions open on one socket."),
+  MAX_CALLS_PER_SOCKET: count(16, "tRPC calls in flight on one socket."),
+  MAX_FRAMES_PER_SECOND: count(200, "Frames a client may send; more for 5 s closes the socket with 1008."),
+});
+
+export type Config = ReturnType<typeof toConfig>;
+
+function toConfig(env: z.output<typeof variables>) {
+  return {
+    port: env.PORT,
+    websocketsPort: env.WEBSOCKETS_PORT,
+    host: env.HOST,
+    database: env.DATABASE_URL,
+    authSecret: env.AUTH_SECRET,
+    rules: { admin: env.ADMIN, signUp: env.SIGN_UP, anonymousRead: env.ANONYMOUS_READ, tokenTtlMs: env.TOKEN_TTL },
+    corsOrigins: env.CORS_ORIGINS,
+    trustedProxies: env.TRUSTED_PROXIES,
+    metricsToken: env.METRICS_TOKEN,
+    logLevel: env.LOG_LEVEL,
+    limits: {
+      socketsPerAddress: env.MAX_SOCKETS_PER_ADDRESS,
+      subscriptionsPerSocket: env.MAX_SUBSCRIPTIONS_PER_SOCKET,
+      callsPerSocket: env.MAX_CALLS_PER_SOCKET,
+      framesPerSecond: env.MAX_FRAMES_PER_SECOND,
+    },
+  };
+}
+
+/**
+ * Reads the configuration from environment variables; an empty one counts as unset.
+ * @throws ConfigError naming the variable that is wrong.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const given = Object.fromEntries(Object.keys(variables.shape).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  const result = variables.safeParse(given);
+  if (!result.success) {
+    throw new ConfigError(result.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`).join("; "));
+  }
+  const config = toConfig(result.data);
+  if (config.port !== 0 && config.port === config.websocketsPort) throw new ConfigError("WEBSOCKETS_PORT must differ from PORT");
+  return config;
+}

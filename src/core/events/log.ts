@@ -1,0 +1,158 @@
+/** Owns the event log as readers see it: the head, the recent events in memory, and the table for everything older. */
+import type { Read, Subject } from "../context.ts";
+import { parseCursor, toCursor } from "./cursor.ts";
+import { isInternal } from "./internal.ts";
+
+/** One position of the log. */
+export interface LogEvent {
+  readonly seq: number;
+  /** The cursor of this position. */
+  readonly id: string;
+  readonly name: string;
+  /** The channel it is about; null: about none. */
+  readonly channelId: number | null;
+  readonly messageId: number | null;
+  /** Its data as JSON; null where there is nothing to show: blanked, or internal. */
+  payload: string | null;
+  /** The data of an internal event, as JSON; no reader gets it. */
+  readonly internal?: string;
+  readonly at: number;
+  /** What each wire made of it, so that it is encoded once however many read it. */
+  frames?: Map<object, unknown>;
+}
+
+export type ResyncReason = "expired" | "unknown" | "malformed";
+export type Location = { position: Position } | { reason: ResyncReason };
+
+/** Where a reader is: everything up to and including `seq` is behind it. */
+export interface Position {
+  readonly seq: number;
+  readonly id: string;
+}
+
+interface EventTableRow {
+  seq: number;
+  tag: string;
+  name: string;
+  channelId: number | null;
+  messageId: number | null;
+  payload: string | null;
+  at: number;
+}
+
+const columns = `seq, tag, name, channel_id as "channelId", message_id as "messageId", payload, at`;
+
+const ringEvents = 10_000;
+const ringBytes = 32 * 1024 * 1024;
+/** What an event costs beside its payload, roughly; and its payload is kept once more by each wire that sent it. */
+const eventOverheadBytes = 300;
+
+function ringSize(event: LogEvent): number {
+  return eventOverheadBytes + 3 * (event.payload?.length ?? 0);
+}
+
+function toLogEvent(row: EventTableRow): LogEvent {
+  const { seq, tag, name, channelId, messageId, at } = row;
+  const position = { seq, id: toCursor(seq, tag), name, channelId, messageId, at };
+  return isInternal(name) ? { ...position, payload: null, internal: row.payload ?? "" } : { ...position, payload: row.payload };
+}
+
+export class EventLog {
+  readonly #read: Read;
+  readonly #listeners = new Set<(events: readonly LogEvent[]) => void>();
+  #ring: LogEvent[] = [];
+  #ringBytes = 0;
+  #head: Position;
+
+  private constructor(read: Read, head: Position) {
+    this.#read = read;
+    this.#head = head;
+  }
+
+  static async open(read: Read): Promise<EventLog> {
+    const last = await read.get<{ seq: number; tag: string }>("select seq, tag from event order by seq desc limit 1", []);
+    if (!last) throw new Error("The log has no origin: the database is not a Keenchat database.");
+    return new EventLog(read, { seq: last.seq, id: toCursor(last.seq, last.tag) });
+  }
+
+  /** The last position. Everything up to it is committed and can be read. */
+  get head(): Position {
+    return this.#head;
+  }
+
+  /** Calls back with each commit's events, in order, after they can be read. */
+  subscribe(listener: (events: readonly LogEvent[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes over what a transaction has committed: `events` follow the head without a hole. */
+  commit(events: readonly LogEvent[], blanked: readonly Subject[]): void {
+    for (const subject of blanked) this.#blank(subject);
+    const last = events.at(-1);
+    if (!last) return;
+    for (const event of events) {
+      this.#ring.push(event);
+      this.#ringBytes += ringSize(event);
+    }
+    this.#trim();
+    this.#head = { seq: last.seq, id: last.id };
+    for (const listener of this.#listeners) listener(events);
+  }
+
+  /** Runs over by a tenth before it cuts back: a cut moves the whole array. */
+  #trim(): void {
+    if (this.#ring.length <= 1.1 * ringEvents && this.#ringBytes <= 1.1 * ringBytes) return;
+    let excess = 0;
+    while (this.#ring.length - excess > ringEvents || this.#ringBytes > ringBytes) {
+      const oldest = this.#ring[excess];
+      if (!oldest) break;
+      this.#ringBytes -= ringSize(oldest);
+      excess += 1;
+    }
+    this.#ring = this.#ring.slice(excess);
+  }
+
+  #blank(subject: Subject): void {
+    for (const event of this.#ring) {
+      const about = subject.messageId === undefined ? event.channelId === subject.channelId : event.messageId === subject.messageId;
+      if (!about || event.payload === null) continue;
+      this.#ringBytes -= ringSize(event) - eventOverheadBytes;
+      event.payload = null;
+      delete event.frames;
+    }
+  }
+
+  /** Up to `limit` events after a position, blanked and internal ones included, from memory where it reaches back that far. */
+  async after(seq: number, limit: number): Promise<readonly LogEvent[]> {
+    const recent = this.recent(seq, limit);
+    if (recent) return recent;
+    const rows = await this.#read.all<EventTableRow>(`select ${columns} from event where seq > ? order by seq limit ?`, [seq, limit]);
+    return rows.map(toLogEvent);
+  }
+
+  /** The same from memory alone; undefined where memory does not reach back to that position. */
+  recent(seq: number, limit: number): readonly LogEvent[] | undefined {
+    if (seq >= this.#head.seq) return [];
+    const first = this.#ring[0];
+    if (!first || seq < first.seq - 1) return undefined;
+    const start = seq + 1 - first.seq;
+    return this.#ring.slice(start, start + limit);
+  }
+
+  /** Finds the position that a cursor names, or why there is none. */
+  async locate(cursor: string): Promise<Location> {
+    const claim = parseCursor(cursor);
+    if (!claim) return { reason: "malformed" };
+    const { seq } = claim;
+    if (cursor === this.#head.id) return { position: this.#head };
+    if (seq > this.#head.seq) return { reason: "unknown" };
+    const first = this.#ring[0];
+    if (first && seq >= first.seq) {
+      return this.#ring[seq - first.seq]?.id === cursor ? { position: { seq, id: cursor } } : { reason: "unknown" };
+    }
+    const row = await this.#read.get<{ tag: string }>("select tag from event where seq = ?", [seq]);
+    if (!row) return { reason: "expired" };
+    return row.tag === claim.tag ? { position: { seq, id: cursor } } : { reason: "unknown" };
+  }
+}

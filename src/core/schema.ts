@@ -1,0 +1,65 @@
+/** Owns the Zod shapes that several features share: ids, text as people write it, pages. */
+import { z } from "zod";
+
+/** Positive integer, never reused. */
+export const Id = z.int().min(1).describe("Positive integer, never reused.");
+
+export const Time = z.int().min(0).describe("Integer milliseconds since the Unix epoch, set by the server.");
+
+/** Counts what people call characters closely enough for a limit: Unicode code points. */
+function codePoints(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}
+
+function fits(text: string, min: number, max: number): boolean {
+  if (text.length > 2 * max) return false;
+  const length = text.length > max || min > 1 ? codePoints(text) : text.length;
+  return length >= min && length <= max;
+}
+
+/** Text that can be stored and sent back exactly as it came: no NUL, no lone surrogate. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+/**
+ * Text of `min` to `max` Unicode code points. Longer text, NUL and lone surrogates are refused, never mended.
+ * With `blank: false`, white space alone is refused too.
+ */
+export function text(min: number, max: number, options: { blank?: boolean } = {}) {
+  const blank = options.blank ?? true;
+  const length = `Must be ${min === 0 ? `at most ${max}` : `${min} to ${max}`} characters long.`;
+  return z
+    .string()
+    .refine((value) => fits(value, min, max), length)
+    .refine(isStorable, "Must be valid Unicode without NUL.")
+    .refine((value) => blank || value.trim() !== "", "Must not be only white space.")
+    .meta({ minLength: min, maxLength: max, ...(!blank && { pattern: "\\S" }) });
+}
+
+const Limit = z.int().min(1).max(200).default(100).describe("How many at most.");
+const After = z.int().min(0).optional().describe("Only those with a larger id: the next ones; 0 starts from the beginning.");
+
+/** A page that starts at the first. */
+export const forwardPage = { after: After, limit: Limit };
+
+/** A page that starts at the newest, walks back with `before` and forward with `after`. */
+export const newestPage = {
+  before: z.int().min(0).optional().describe("Only those with a smaller id: the ones just before it."),
+  after: After,
+  limit: Limit,
+};
+
+export interface Page {
+  before?: number | undefined;
+  after?: number | undefined;
+  limit: number;
+}
+
+/** `before` and `after` exclude each other. */
+export function oneDirection(page: Pick<Page, "before" | "after">): boolean {
+  return page.before === undefined || page.after === undefined;
+}
+export const oneDirectionMessage = "Pass either before or after, not both.";

@@ -1,0 +1,102 @@
+/** Owns tokens: JWTs bound to a session that can be ended. A verified token is remembered, an ended session forgotten at once. */
+import { jwtVerify, SignJWT } from "jose";
+import type { Clock } from "./clock.ts";
+import type { Caller, Tokens } from "./context.ts";
+import { AppError } from "./errors.ts";
+
+const algorithm = "HS256";
+const maxRemembered = 10_000;
+/** Longer than any token of ours, shorter than what would cost time to look at. */
+const maxTokenLength = 1_024;
+
+/** Who holds a session, or undefined where it has ended. */
+export type FindSession = (sessionId: number) => Promise<Omit<Caller, "sessionId"> | undefined>;
+
+export class SessionTokens implements Tokens {
+  readonly #key: Uint8Array;
+  readonly #clock: Clock;
+  readonly #findSession: FindSession;
+  readonly #remembered = new Map<string, Caller>();
+  readonly #tokenOf = new Map<number, string>();
+  /** Sessions that ended while somebody may still be looking them up. */
+  readonly #ended = new Set<number>();
+  readonly #listeners = new Set<(sessionId: number) => void>();
+
+  constructor(secret: string, clock: Clock, findSession: FindSession) {
+    this.#key = new TextEncoder().encode(secret);
+    this.#clock = clock;
+    this.#findSession = findSession;
+  }
+
+  sign(session: { id: number; userId: number; expiresAt: number }): Promise<string> {
+    return new SignJWT({ sid: session.id })
+      .setProtectedHeader({ alg: algorithm, typ: "JWT" })
+      .setSubject(String(session.userId))
+      .setExpirationTime(Math.floor(session.expiresAt / 1_000))
+      .sign(this.#key);
+  }
+
+  /** @throws AppError UNAUTHORIZED for anything but a good token of a session that lasts. */
+  async verify(token: string): Promise<Caller> {
+    const caller = this.#remembered.get(token) ?? (await this.#look(token));
+    if (caller.expiresAt <= this.#clock.now()) throw refused();
+    return caller;
+  }
+
+  /** Ends a session here and now: its token is refused from the next request on, and `onEnd` is told. */
+  end(sessionId: number): void {
+    const token = this.#tokenOf.get(sessionId);
+    if (token !== undefined) this.#remembered.delete(token);
+    this.#tokenOf.delete(sessionId);
+    this.#ended.add(sessionId);
+    trim(this.#ended, maxRemembered);
+    for (const listener of this.#listeners) listener(sessionId);
+  }
+
+  /** Whether a session ended before its time, lately. */
+  hasEnded(sessionId: number): boolean {
+    return this.#ended.has(sessionId);
+  }
+
+  /** Calls back with each session that ends before its time. */
+  onEnd(listener: (sessionId: number) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  async #look(token: string): Promise<Caller> {
+    const sessionId = await this.#sessionId(token);
+    const session = await this.#findSession(sessionId);
+    if (!session || this.#ended.has(sessionId)) throw refused();
+    const caller = { ...session, sessionId };
+    this.#remembered.set(token, caller);
+    this.#tokenOf.set(sessionId, token);
+    trim(this.#remembered, maxRemembered);
+    trim(this.#tokenOf, maxRemembered);
+    return caller;
+  }
+
+  async #sessionId(token: string): Promise<number> {
+    if (token.length > maxTokenLength) throw refused();
+    try {
+      const { payload } = await jwtVerify<{ sid: number }>(token, this.#key, {
+        algorithms: [algorithm],
+        currentDate: new Date(this.#clock.now()),
+      });
+      return payload.sid;
+    } catch (cause) {
+      throw refused(cause);
+    }
+  }
+}
+
+function refused(cause?: unknown): AppError {
+  return new AppError("UNAUTHORIZED", "The auth token is not valid.", { cause });
+}
+
+/** Forgets what came first. */
+function trim(entries: Set<number> | Map<unknown, unknown>, max: number): void {
+  for (const key of entries.keys()) {
+    if (entries.size <= max) return;
+    (entries as Set<unknown>).delete(key);
+  }
+}

@@ -1,0 +1,76 @@
+/** Owns how a procedure is made: its context, its REST path, its errors, and who may call it. */
+import { initTRPC } from "@trpc/server";
+import type { OpenApiMeta } from "trpc-to-openapi";
+import type { Context } from "./context.ts";
+import { AppError, describeError, type ErrorCode, type Issue } from "./errors.ts";
+import { nextRequestId } from "./random.ts";
+
+/** What a procedure says of itself beside its shapes. */
+export interface Meta extends OpenApiMeta {
+  /** What REST answers beside 200, and which refusals a caller has to reckon with beyond those every operation shares. */
+  rest?: {
+    /** The status of success; 200 where it is missing. */
+    success?: 200 | 201 | 204;
+    /** Also answers 200 when the same request was made before. */
+    repeatable?: boolean;
+    errors?: readonly ErrorCode[];
+    /** Header that stands in for a field of the body. */
+    headers?: Readonly<Record<string, string>>;
+    /** Answers with a list whose `Link` header continues it. */
+    paged?: boolean;
+  };
+}
+
+/** What a tRPC client reads in `error.data`. */
+export interface ErrorData {
+  code: string;
+  httpStatus: number;
+  path?: string;
+  request_id: string;
+  issues?: Issue[];
+}
+
+const t = initTRPC
+  .context<Context>()
+  .meta<Meta>()
+  .create({
+    isDev: false,
+    errorFormatter({ shape, error, ctx, path }) {
+      const { code, status, message, issues } = describeError(error);
+      const data: ErrorData = {
+        code,
+        httpStatus: status,
+        request_id: ctx?.requestId ?? nextRequestId(),
+        ...(path !== undefined && { path }),
+        ...(issues && { issues }),
+      };
+      return { ...shape, message, data };
+    },
+  });
+
+export const router = t.router;
+
+/** Logs what nobody foresaw, with its request, before it becomes a bare INTERNAL_SERVER_ERROR. */
+const observed = t.procedure.use(async ({ ctx, path, next }) => {
+  const result = await next();
+  if (!result.ok && describeError(result.error).code === "INTERNAL_SERVER_ERROR") {
+    ctx.logger.error({ err: result.error.cause ?? result.error, path, request_id: ctx.requestId }, "a procedure failed");
+  }
+  return result;
+});
+
+/** For anybody. */
+export const openProcedure = observed;
+
+/** For anybody, or only for those signed in where `ANONYMOUS_READ` is false. */
+export const readProcedure = observed.use(({ ctx, next }) => {
+  if (!ctx.rules.anonymousRead && !ctx.caller) throw new AppError("UNAUTHORIZED");
+  return next();
+});
+
+/** For those signed in: `ctx.caller` is there. */
+export const signedInProcedure = observed.use(({ ctx, next }) => {
+  const { caller } = ctx;
+  if (!caller) throw new AppError("UNAUTHORIZED");
+  return next({ ctx: { ...ctx, caller } });
+});

@@ -1,0 +1,25 @@
+/** Owns what the server needs of a database: committed reads, and transactions one at a time. */
+import type { Entity, Param, Read } from "../core/context.ts";
+
+/** The open transaction of a write. SQL and ORM calls run on the same connection, in the order they are made. */
+export interface WriteConnection extends Read {
+  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null>;
+  insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number>;
+  update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void>;
+  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number>;
+  run(sql: string, params: readonly Param[]): Promise<void>;
+  findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]>;
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void>;
+  /** Reads the counter row and keeps every other writer waiting until this transaction ends. */
+  lockCounter(): Promise<{ seq: number; messageId: number }>;
+}
+
+export interface Database {
+  readonly read: Read;
+  /**
+   * Commits when `work` resolves, rolls back when it rejects. Never two at a time: the writer's queue sees to it.
+   * @throws AppError SERVICE_UNAVAILABLE when the database cannot be reached or has no room.
+   */
+  transaction<T>(work: (connection: WriteConnection) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}

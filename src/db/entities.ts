@@ -1,0 +1,17 @@
+/** All tables, for the ORM and its command line. */
+import { SessionEntity } from "../features/auth/session.entity.ts";
+import { ChannelEntity } from "../features/channel/channel.entity.ts";
+import { MessageEntity, MessageKeyEntity } from "../features/message/message.entity.ts";
+import { UserEntity } from "../features/user/user.entity.ts";
+import { CounterEntity, EventEntity, SettingEntity } from "./log.entity.ts";
+
+export const entities = [
+  UserEntity,
+  SessionEntity,
+  ChannelEntity,
+  MessageEntity,
+  MessageKeyEntity,
+  EventEntity,
+  CounterEntity,
+  SettingEntity,
+];

@@ -1,0 +1,42 @@
+/** The tables of the event log and of the counter row that orders it, and the settings this database made for itself. */
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+
+export const EventEntity = defineEntity({
+  name: "Event",
+  tableName: "event",
+  indexes: [{ properties: ["channelId", "seq"] }, { properties: ["messageId"] }],
+  properties: {
+    /** The position: commit order, without holes. */
+    seq: p.bigint("number").primary().autoincrement(),
+    /** Differs wherever two histories of one database could share a position, after a restored backup for example. */
+    tag: p.string().length(16),
+    name: p.string().length(32),
+    channelId: p.bigint("number").nullable(),
+    messageId: p.bigint("number").nullable(),
+    /** JSON as it goes out; null once the thing it told of was deleted. */
+    payload: p.text().nullable(),
+    at: p.bigint("number"),
+  },
+});
+
+/** One row. Every write locks it first; message ids and positions come from it, so their order is the order of commits. */
+export const CounterEntity = defineEntity({
+  name: "Counter",
+  tableName: "counter",
+  properties: {
+    id: p.integer().primary().autoincrement(false),
+    seq: p.bigint("number"),
+    messageId: p.bigint("number"),
+  },
+});
+
+export const SettingEntity = defineEntity({
+  name: "Setting",
+  tableName: "setting",
+  properties: {
+    name: p.string().length(64).primary(),
+    value: p.text(),
+  },
+});
+
+export type EventRow = InferEntity<typeof EventEntity>;

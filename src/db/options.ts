@@ -1,0 +1,23 @@
+/** Owns how MikroORM is set up for each kind of database; the server and the ORM's command line share it. */
+import { fileURLToPath } from "node:url";
+import { Migrator } from "@mikro-orm/migrations";
+import { defineConfig } from "@mikro-orm/sqlite";
+import { entities } from "./entities.ts";
+
+function migrations(dialect: string) {
+  const path = fileURLToPath(new URL(`./migrations/${dialect}`, import.meta.url));
+  return { path, pathTs: path, glob: "*.ts", emit: "ts" as const, snapshot: false, tableName: "migration", silent: true };
+}
+
+/** Options for the SQLite database in the file `path`. */
+export function sqliteOptions(path: string) {
+  return defineConfig({
+    dbName: path,
+    entities,
+    extensions: [Migrator],
+    migrations: migrations("sqlite"),
+    // The file is this process's own; a wait for a lock would stop every request.
+    driverOptions: { timeout: 100 },
+    ensureDatabase: false,
+  });
+}

@@ -1,0 +1,212 @@
+/** Owns SQLite: one writing connection that flushes to disk at every commit, one read-only connection that sees commits only. */
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { type EntityManager, MikroORM, type SqliteDriver } from "@mikro-orm/sqlite";
+import BetterSqlite, { type Database as Handle, type Statement } from "better-sqlite3";
+import { ConfigError } from "../config.ts";
+import type { Entity, Param, Read } from "../core/context.ts";
+import { AppError } from "../core/errors.ts";
+import type { Database, WriteConnection } from "./database.ts";
+import { sqliteOptions } from "./options.ts";
+
+/** SQLite's result codes that say "not now", not "never": the disk is full or fails, or somebody holds the file. */
+const unavailable = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|CORRUPT|NOTADB|PROTOCOL|NOMEM)/;
+
+function toAppError(error: unknown): unknown {
+  let cause: unknown = error;
+  for (let depth = 0; depth < 4 && cause instanceof Error; depth += 1) {
+    if ("code" in cause && typeof cause.code === "string" && unavailable.test(cause.code)) {
+      return new AppError("SERVICE_UNAVAILABLE", undefined, { cause: error, retryAfterSeconds: 1 });
+    }
+    cause = cause.cause ?? ("previous" in cause ? cause.previous : undefined);
+  }
+  return error;
+}
+
+/** Prepared statements of one connection, by their text. Synchronous underneath; promises keep the drivers alike. */
+class Statements implements Read {
+  readonly #handle: Handle;
+  readonly #cache = new Map<string, Statement>();
+
+  constructor(handle: Handle) {
+    this.#handle = handle;
+  }
+
+  prepare(sql: string): Statement {
+    let statement = this.#cache.get(sql);
+    if (!statement) {
+      statement = this.#handle.prepare(sql);
+      this.#cache.set(sql, statement);
+    }
+    return statement;
+  }
+
+  async all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
+    try {
+      return this.prepare(sql).all(...params) as Row[];
+    } catch (error) {
+      throw toAppError(error);
+    }
+  }
+
+  async get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
+    try {
+      return this.prepare(sql).get(...params) as Row | undefined;
+    } catch (error) {
+      throw toAppError(error);
+    }
+  }
+}
+
+/** The ORM's calls need no transaction of its own: there is one connection, and the transaction is already open on it. */
+class SqliteWriteConnection extends Statements implements WriteConnection {
+  readonly #newEntityManager: () => EntityManager;
+  #entityManager: EntityManager | undefined;
+
+  constructor(handle: Handle, newEntityManager: () => EntityManager) {
+    super(handle);
+    this.#newEntityManager = newEntityManager;
+  }
+
+  /** A fork for each transaction, so that no identity map outlives it. */
+  begin(): void {
+    this.#entityManager = undefined;
+    this.prepare("begin immediate").run();
+  }
+
+  get #em(): EntityManager {
+    this.#entityManager ??= this.#newEntityManager();
+    return this.#entityManager;
+  }
+
+  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
+    return this.#em.findOne(entity as never, where as never) as Promise<Row | null>;
+  }
+
+  async insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
+    return (await this.#em.insert(entity as never, row as never)) as number;
+  }
+
+  async update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
+    await this.#em.nativeUpdate(entity as never, where as never, changes as never);
+  }
+
+  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
+    return this.#em.nativeDelete(entity as never, where as never);
+  }
+
+  async run(sql: string, params: readonly Param[]): Promise<void> {
+    this.prepare(sql).run(...params);
+  }
+
+  async findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
+    const statement = this.prepare(
+      `select ${columns} from "${table}" where ${keyColumns.map((column) => `"${column}" = ?`).join(" and ")}`,
+    );
+    return keys.flatMap((key) => statement.all(...key) as Row[]);
+  }
+
+  async insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void> {
+    const names = columns.map((column) => `"${column}"`).join(", ");
+    const statement = this.prepare(`insert into "${table}" (${names}) values (${columns.map(() => "?").join(", ")})`);
+    for (const row of rows) statement.run(...row);
+  }
+
+  async lockCounter(): Promise<{ seq: number; messageId: number }> {
+    return this.prepare(`select seq, message_id as "messageId" from counter where id = 1`).get() as { seq: number; messageId: number };
+  }
+}
+
+function setPragmas(handle: Handle, wanted: Readonly<Record<string, string | number>>): void {
+  for (const [name, value] of Object.entries(wanted)) {
+    handle.exec(`pragma ${name} = ${value}`);
+    const actual = handle.pragma(name, { simple: true });
+    if (actual !== value) throw new Error(`SQLite has ${name} = ${String(actual)} where ${value} was set.`);
+  }
+}
+
+const synchronousFull = 2;
+
+/** Keeps a second process away from the same file. The handle must stay referenced: collected, it lets go of the lock. */
+function lock(path: string): Handle {
+  const handle = new BetterSqlite(`${path}.lock`, { timeout: 1_000 });
+  try {
+    handle.exec("begin exclusive");
+    return handle;
+  } catch (error) {
+    handle.close();
+    throw new ConfigError(`DATABASE_URL names a file that another Keenchat process has open: ${path}`, { cause: error });
+  }
+}
+
+/**
+ * Opens the file, makes it where it is missing, brings it to this version.
+ * @throws ConfigError when the file cannot be opened, or another process has it.
+ */
+export async function openSqlite(path: string): Promise<Database> {
+  const file = resolve(path);
+  let held: Handle;
+  try {
+    mkdirSync(dirname(file), { recursive: true });
+    held = lock(file);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    throw new ConfigError(`DATABASE_URL names a file that cannot be opened: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return await openLocked(file, held);
+  } catch (error) {
+    held.close();
+    const sqliteCode = (error as { code?: unknown }).code;
+    if (typeof sqliteCode === "string" && unavailable.test(sqliteCode)) {
+      throw new ConfigError(`DATABASE_URL names a file that cannot be used: ${(error as Error).message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function openLocked(file: string, held: Handle): Promise<Database> {
+  const orm = await MikroORM.init<SqliteDriver>(sqliteOptions(file));
+  const handle = (await orm.em.getConnection().getNativeClient()) as Handle;
+  setPragmas(handle, { journal_mode: "wal", synchronous: synchronousFull, foreign_keys: 1 });
+  await orm.migrator.up();
+
+  const reader = new BetterSqlite(file, { readonly: true, timeout: 100 });
+  setPragmas(reader, { cache_size: -16_384 });
+  const connection = new SqliteWriteConnection(handle, () => orm.em.fork());
+
+  return {
+    read: new Statements(reader),
+    async transaction(work) {
+      try {
+        connection.begin();
+        const result = await work(connection);
+        connection.prepare("commit").run();
+        return result;
+      } catch (error) {
+        // A full disk can have ended the transaction already.
+        if (handle.inTransaction) handle.exec("rollback");
+        throw toAppError(error);
+      }
+    },
+    async close() {
+      reader.close();
+      await orm.close();
+      held.close();
+    },
+  };
+}
+
+/** A database that lives as long as this process, in a private file: two connections cannot share SQLite's own `:memory:`. */
+export async function openMemory(): Promise<Database> {
+  const directory = mkdtempSync(join(tmpdir(), "keenchat-"));
+  const database = await openSqlite(join(directory, "memory.db"));
+  return {
+    ...database,
+    async close() {
+      await database.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,208 @@
+/**
+ * Owns writing: one queue, one transaction at a time, rows and events together, the answer after the commit.
+ * Jobs of the same batch that wait together share one transaction and one flush of the disk.
+ */
+import type { z } from "zod";
+import type { Clock } from "../core/clock.ts";
+import type { Batch, BatchTransaction, Entity, Param, Subject, Transaction } from "../core/context.ts";
+import { AppError } from "../core/errors.ts";
+import { toCursor } from "../core/events/cursor.ts";
+import type { EventDefinition } from "../core/events/event.ts";
+import { isInternal } from "../core/events/internal.ts";
+import type { EventLog, LogEvent } from "../core/events/log.ts";
+import type { Database, WriteConnection } from "./database.ts";
+
+interface Draft {
+  readonly name: string;
+  readonly payload: string;
+  readonly subject: Subject;
+}
+
+interface Job {
+  readonly value: unknown;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A change alone, or all waiting jobs of one batch. */
+interface Unit {
+  readonly batch: Batch<never, unknown>;
+  jobs: Job[];
+}
+
+const maxWaiting = 10_000;
+const maxBatch = 1_000;
+
+/** An internal event goes into the log whole, and reaches no reader. */
+function hideInternal(event: LogEvent): LogEvent {
+  return isInternal(event.name) && event.payload !== null ? { ...event, payload: null, internal: event.payload } : event;
+}
+
+class OpenTransaction implements Transaction, BatchTransaction {
+  readonly #connection: WriteConnection;
+  readonly #drafts: Draft[] = [];
+  readonly blanked: Subject[] = [];
+  readonly #counter: { seq: number; messageId: number };
+  readonly now: number;
+
+  constructor(connection: WriteConnection, counter: { seq: number; messageId: number }, now: number) {
+    this.#connection = connection;
+    this.#counter = counter;
+    this.now = now;
+  }
+
+  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
+    return this.#connection.find(entity, where);
+  }
+  insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
+    return this.#connection.insert(entity, row);
+  }
+  update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
+    return this.#connection.update(entity, where, changes);
+  }
+  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
+    return this.#connection.remove(entity, where);
+  }
+  all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
+    return this.#connection.all(sql, params);
+  }
+  get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
+    return this.#connection.get(sql, params);
+  }
+  findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
+    return keys.length === 0 ? Promise.resolve([]) : this.#connection.findMany(table, columns, keyColumns, keys);
+  }
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void> {
+    return rows.length === 0 ? Promise.resolve() : this.#connection.insertMany(table, columns, rows);
+  }
+
+  nextMessageId(): number {
+    this.#counter.messageId += 1;
+    return this.#counter.messageId;
+  }
+
+  append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject: Subject = {}): void {
+    this.#drafts.push({ name: event.name, payload: JSON.stringify(data), subject });
+  }
+
+  blank(subject: Subject): void {
+    this.blanked.push(subject);
+  }
+
+  /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
+  async finish(tag: string): Promise<LogEvent[]> {
+    for (const { messageId, channelId } of this.blanked) {
+      if (messageId === undefined) await this.#connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
+      else await this.#connection.run("update event set payload = null where message_id = ?", [messageId]);
+    }
+    const events = this.#drafts.map(({ name, payload, subject }, index): LogEvent => {
+      const seq = this.#counter.seq + index + 1;
+      const { channelId = null, messageId = null } = subject;
+      return { seq, id: toCursor(seq, tag), name, channelId, messageId, payload, at: this.now };
+    });
+    this.#counter.seq += events.length;
+    await this.insertMany(
+      "event",
+      ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
+      events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
+    );
+    await this.#connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
+    return events;
+  }
+}
+
+export class Writer {
+  readonly #database: Database;
+  readonly #log: EventLog;
+  readonly #clock: Clock;
+  readonly #tag: string;
+  readonly #queue: Unit[] = [];
+  readonly #open = new Map<Batch<never, unknown>, Unit>();
+  #waiting = 0;
+  #draining: Promise<void> | undefined;
+
+  /** `tag` marks the positions that this process writes: another one for each start. */
+  constructor(database: Database, log: EventLog, clock: Clock, tag: string) {
+    this.#database = database;
+    this.#log = log;
+    this.#clock = clock;
+    this.#tag = tag;
+  }
+
+  /** Runs one change in a transaction of its own. */
+  write<T>(change: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const alone: Batch<undefined, T> = { run: async (transaction) => [await change(transaction as OpenTransaction)] };
+    return this.#add(() => this.#newUnit(alone), undefined);
+  }
+
+  /** Adds a job to a batch; it commits together with the others that wait for the same batch. */
+  writeBatch<Value, Result>(batch: Batch<Value, Result>, value: Value): Promise<Result> {
+    return this.#add(() => {
+      const open = this.#open.get(batch);
+      if (open && open.jobs.length < maxBatch) return open;
+      const unit = this.#newUnit(batch);
+      this.#open.set(batch, unit);
+      return unit;
+    }, value);
+  }
+
+  /** Resolves when everything that waits has been written. */
+  async drain(): Promise<void> {
+    while (this.#draining) await this.#draining;
+  }
+
+  #newUnit(batch: Batch<never, unknown>): Unit {
+    const unit: Unit = { batch, jobs: [] };
+    this.#queue.push(unit);
+    return unit;
+  }
+
+  #add<Result>(place: () => Unit, value: unknown): Promise<Result> {
+    if (this.#waiting >= maxWaiting)
+      return Promise.reject(new AppError("SERVICE_UNAVAILABLE", "Too many writes are waiting.", { retryAfterSeconds: 1 }));
+    this.#waiting += 1;
+    return new Promise<Result>((resolve, reject) => {
+      place().jobs.push({ value, resolve, reject });
+      this.#draining ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0) {
+      // A turn of the event loop: requests that arrived together are written together, and reads get their turn.
+      await new Promise((resolve) => setImmediate(resolve));
+      const unit = this.#queue.shift();
+      if (!unit) break;
+      if (this.#open.get(unit.batch) === unit) this.#open.delete(unit.batch);
+      this.#waiting -= unit.jobs.length;
+      await this.#commit(unit);
+    }
+    this.#draining = undefined;
+  }
+
+  async #commit({ batch, jobs }: Unit): Promise<void> {
+    let committed: { results: unknown[]; events: LogEvent[]; blanked: Subject[] };
+    try {
+      committed = await this.#database.transaction(async (connection) => {
+        const transaction = new OpenTransaction(connection, await connection.lockCounter(), this.#clock.now());
+        const results = await batch.run(transaction, jobs.map((job) => job.value) as never[]);
+        return { results, events: await transaction.finish(this.#tag), blanked: transaction.blanked };
+      });
+    } catch (error) {
+      await this.#refuse({ batch, jobs }, error);
+      return;
+    }
+    this.#log.commit(committed.events.map(hideInternal), committed.blanked);
+    jobs.forEach((job, index) => {
+      const result = committed.results[index];
+      if (result instanceof AppError) job.reject(result);
+      else job.resolve(result as never);
+    });
+  }
+
+  /** What failed together is tried one by one, so that one job cannot fail its neighbours. */
+  async #refuse({ batch, jobs }: Unit, error: unknown): Promise<void> {
+    if (jobs.length === 1 || error instanceof AppError) for (const job of jobs) job.reject(error);
+    else for (const job of jobs) await this.#commit({ batch, jobs: [job] });
+  }
+}

@@ -1,0 +1,70 @@
+/** Signing in and out: a session is a row, its token proves it. */
+import { z } from "zod";
+import { AppError } from "../../core/errors.ts";
+import { endSession } from "../../core/events/internal.ts";
+import { Id, isStorable, Time } from "../../core/schema.ts";
+import { openProcedure, router, signedInProcedure } from "../../core/trpc.ts";
+import { findUserWithHash } from "../user/user.queries.ts";
+import { SessionEntity } from "./session.entity.ts";
+
+/** Any text may be tried: what no user can have is just wrong. */
+const Credential = z.string().refine(isStorable, "Must be valid Unicode without NUL.");
+
+const Session = z
+  .object({ user_id: Id, token_value: z.string().describe("Send it as `Authorization: Bearer TOKEN`."), expires_at: Time })
+  .meta({ id: "Session" });
+
+const Self = z.object({ user_id: Id, username: z.string(), admin: z.boolean(), expires_at: Time }).meta({ id: "Self" });
+
+export const authRouter = router({
+  login: openProcedure
+    .meta({
+      openapi: { method: "POST", path: "/auth", tags: ["auth"], summary: "Sign in." },
+      rest: { errors: ["UNAUTHORIZED", "TOO_MANY_REQUESTS"] },
+    })
+    .input(z.object({ username: Credential, password: Credential }))
+    .output(Session)
+    .mutation(async ({ ctx, input }) => {
+      const user = await findUserWithHash(ctx.read, input.username);
+      const right = await ctx.passwords.verify(input.password, user?.passwordHash);
+      if (!right || !user) throw new AppError("UNAUTHORIZED", "Invalid details.");
+      // Whole seconds, as the token's own `exp` has them.
+      const expiresAt = Math.floor((ctx.clock.now() + ctx.rules.tokenTtlMs) / 1_000) * 1_000;
+      const id = await ctx.write((transaction) =>
+        transaction.insert(SessionEntity, { userId: user.id, createdAt: transaction.now, expiresAt }),
+      );
+      return { user_id: user.id, token_value: await ctx.tokens.sign({ id, userId: user.id, expiresAt }), expires_at: expiresAt };
+    }),
+
+  session: signedInProcedure
+    .meta({ openapi: { method: "GET", path: "/auth", tags: ["auth"], summary: "Who the token belongs to.", protect: true } })
+    .input(z.object({}))
+    .output(Self)
+    .query(({ ctx: { caller } }) => ({
+      user_id: caller.userId,
+      username: caller.username,
+      admin: caller.admin,
+      expires_at: caller.expiresAt,
+    })),
+
+  logout: signedInProcedure
+    .meta({
+      openapi: {
+        method: "DELETE",
+        path: "/auth",
+        tags: ["auth"],
+        summary: "Sign out: the token ends, and so do its sockets and streams.",
+        protect: true,
+      },
+      rest: { success: 204 },
+    })
+    .input(z.object({}))
+    .output(z.void())
+    .mutation(async ({ ctx }) => {
+      const { sessionId } = ctx.caller;
+      await ctx.write(async (transaction) => {
+        await transaction.remove(SessionEntity, { id: sessionId });
+        transaction.append(endSession, { session_id: sessionId });
+      });
+    }),
+});

@@ -1,0 +1,16 @@
+/** The table of sessions: a token lives as long as its row. */
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { UserEntity } from "../user/user.entity.ts";
+
+export const SessionEntity = defineEntity({
+  name: "Session",
+  tableName: "session",
+  properties: {
+    id: p.bigint("number").primary().autoincrement(),
+    userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").index(),
+    createdAt: p.bigint("number"),
+    expiresAt: p.bigint("number").index(),
+  },
+});
+
+export type SessionRow = InferEntity<typeof SessionEntity>;

@@ -1,0 +1,17 @@
+/** The table of channels, and how a row goes out. */
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { UserEntity } from "../user/user.entity.ts";
+
+export const ChannelEntity = defineEntity({
+  name: "Channel",
+  tableName: "channel",
+  properties: {
+    id: p.bigint("number").primary().autoincrement(),
+    title: p.text(),
+    description: p.text(),
+    /** Who made it; null for the two original ones. */
+    userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").nullable().index(),
+  },
+});
+
+export type ChannelRow = InferEntity<typeof ChannelEntity>;

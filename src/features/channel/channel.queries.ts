@@ -1,0 +1,15 @@
+/** Look-ups of channels that other features use too. */
+import type { Read } from "../../core/context.ts";
+
+export interface ChannelRecord {
+  id: number;
+  title: string;
+  description: string;
+  userId: number | null;
+}
+
+export const channelColumns = `id, title, description, user_id as "userId"`;
+
+export function findChannel(read: Pick<Read, "get">, id: number): Promise<ChannelRecord | undefined> {
+  return read.get(`select ${channelColumns} from channel where id = ?`, [id]);
+}

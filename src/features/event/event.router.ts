@@ -1,0 +1,78 @@
+/** The noun `event`: reading the log in pages, and following it. What can be in it is the whole server's catalogue. */
+import type { TrackedEnvelope } from "@trpc/server";
+import { z } from "zod";
+import type { EventDefinition, EventUnion } from "../../core/events/event.ts";
+import { ephemeralEvent } from "../../core/events/event.ts";
+import { Id } from "../../core/schema.ts";
+import { readProcedure, router } from "../../core/trpc.ts";
+
+const Cursor = z.string().describe("A position of the log, as it came.");
+
+/** What the stream says of itself. `ready` and `resync` carry an id too: the cursor they name. */
+export const streamEvents = [
+  ephemeralEvent("ready", z.object({ cursor: Cursor }), "Caught up: what follows is live."),
+  ephemeralEvent(
+    "resync",
+    z.object({ reason: z.enum(["expired", "unknown", "malformed"]), cursor: Cursor }),
+    "The given cursor cannot be continued: read again; what follows is live from this cursor.",
+  ),
+  ephemeralEvent("refresh page", z.null(), "The served web app changed."),
+] as const;
+
+const Channels = z.array(Id).min(1).max(100).optional().describe("Only events about these channels, and those about none.");
+
+function toSet(ids: number[] | undefined): ReadonlySet<number> | undefined {
+  return ids && new Set(ids);
+}
+
+/** An item of a page: the log's events and `resync`, told apart by `event`. */
+function pageItem(catalogue: readonly EventDefinition[]) {
+  const [first, ...others] = catalogue
+    .filter((event) => event.logged || event.name === "resync")
+    .map((event) => z.object({ id: Cursor, event: z.literal(event.name), data: event.data }).meta({ description: event.description }));
+  if (!first) throw new Error("The catalogue of events is empty.");
+  return z.discriminatedUnion("event", [first, ...others]);
+}
+
+export function eventRouter<const Catalogue extends readonly EventDefinition[]>(catalogue: Catalogue) {
+  type Item = EventUnion<Catalogue>;
+
+  const list = readProcedure
+    .meta({
+      openapi: {
+        method: "GET",
+        path: "/event",
+        tags: ["event"],
+        summary: "Events after a cursor, as a page; as a stream with `Accept: text/event-stream`.",
+      },
+    })
+    .input(
+      z.object({
+        cursor: z.string().optional().describe("The last id seen. Missing: no events, and the head's cursor."),
+        limit: z.int().min(1).max(200).default(100).describe("How many at most."),
+        channel_id: Channels,
+      }),
+    )
+    .output(
+      z.object({
+        events: z.array(pageItem(catalogue) as unknown as z.ZodType<Item & { id: string }>),
+        cursor: Cursor.describe("Continue from here."),
+      }),
+    )
+    .query(
+      ({ ctx, input: { cursor, limit, channel_id } }) =>
+        ctx.events.list({ cursor, limit, channels: toSet(channel_id) }) as Promise<{ events: (Item & { id: string })[]; cursor: string }>,
+    );
+
+  const follow = readProcedure
+    .input(z.object({ channel_id: Channels, lastEventId: z.string().nullish() }).optional())
+    .subscription(({ ctx, input, signal }) =>
+      ctx.events.follow<TrackedEnvelope<Item> | Item>({
+        cursor: input?.lastEventId ?? undefined,
+        channels: toSet(input?.channel_id),
+        signal,
+      }),
+    );
+
+  return { event: router({ list }), events: follow };
+}

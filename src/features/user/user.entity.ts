@@ -1,0 +1,19 @@
+/** The table of users, and how a row goes out. */
+import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+
+export const UserEntity = defineEntity({
+  name: "User",
+  tableName: "user",
+  properties: {
+    id: p.bigint("number").primary().autoincrement(),
+    username: p.string().length(64),
+    /** The name in lower case: names are unique whatever their case. */
+    usernameKey: p.string().length(64).unique(),
+    passwordHash: p.text(),
+    /** Was the first user made on this machine while ADMIN was not set. */
+    admin: p.boolean().default(false),
+    createdAt: p.bigint("number"),
+  },
+});
+
+export type UserRow = InferEntity<typeof UserEntity>;

@@ -1,0 +1,27 @@
+/** Look-ups of users that other features use too. */
+import type { Read } from "../../core/context.ts";
+
+export interface UserRecord {
+  id: number;
+  username: string;
+}
+
+/** Names are unique whatever their case; this is the form they are compared in. */
+export function usernameKey(username: string): string {
+  return username.toLowerCase();
+}
+
+export function findUserWithHash(read: Read, username: string): Promise<(UserRecord & { passwordHash: string }) | undefined> {
+  return read.get(`select id, username, password_hash as "passwordHash" from "user" where username_key = ?`, [usernameKey(username)]);
+}
+
+/** The user who holds a session, while it lasts. */
+export function findSession(
+  read: Read,
+  sessionId: number,
+): Promise<{ userId: number; username: string; admin: number | boolean; expiresAt: number } | undefined> {
+  return read.get(
+    `select s.user_id as "userId", u.username, u.admin, s.expires_at as "expiresAt" from session s join "user" u on u.id = s.user_id where s.id = ?`,
+    [sessionId],
+  );
+}

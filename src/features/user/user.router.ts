@@ -1,0 +1,98 @@
+/** The noun `user`: its shape, its event, its procedures. */
+import { z } from "zod";
+import type { Context, Read } from "../../core/context.ts";
+import { AppError } from "../../core/errors.ts";
+import { loggedEvent } from "../../core/events/event.ts";
+import { readPage } from "../../core/paging.ts";
+import { forwardPage, Id, isStorable } from "../../core/schema.ts";
+import { openProcedure, readProcedure, router } from "../../core/trpc.ts";
+import { UserEntity } from "./user.entity.ts";
+import { type UserRecord, usernameKey } from "./user.queries.ts";
+
+const Username = z
+  .string("Invalid username.")
+  .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "Invalid username.")
+  .describe("2 to 64 letters, digits, - or _, the first a letter; unique whatever its case.");
+
+const Password = z
+  .string()
+  .refine(
+    (value) => value.length <= 1_024 && Buffer.byteLength(value) >= 8 && Buffer.byteLength(value) <= 1_024,
+    "Must be 8 to 1024 bytes long.",
+  )
+  .refine(isStorable, "Must be valid Unicode without NUL.")
+  .describe("8 to 1024 bytes of UTF-8; every byte counts.");
+
+export const User = z.object({ id: Id, username: z.string() }).meta({ id: "User" });
+
+export const userEvents = [loggedEvent("post user", User, "A user was made.")] as const;
+const [postUser] = userEvents;
+
+function toUser(row: UserRecord): z.infer<typeof User> {
+  return { id: row.id, username: row.username };
+}
+
+/** Whether this request makes the admin: by name where `ADMIN` is set, else the first one from this machine. */
+async function becomesAdmin(ctx: Context, read: Pick<Read, "get">, username: string): Promise<boolean> {
+  const { admin } = ctx.rules;
+  if (admin !== undefined) return usernameKey(admin) === usernameKey(username);
+  if (!ctx.origin.local) return false;
+  return (await read.get(`select id from "user" where admin`, [])) === undefined;
+}
+
+async function requireSignUp(ctx: Context, username: string): Promise<void> {
+  if (ctx.rules.signUp === "open" || ctx.caller?.admin) return;
+  if (await becomesAdmin(ctx, ctx.read, username)) return;
+  throw ctx.caller ? new AppError("FORBIDDEN", "Only an admin makes users here.") : new AppError("UNAUTHORIZED");
+}
+
+export const userRouter = router({
+  list: readProcedure
+    .meta({
+      openapi: { method: "GET", path: "/user", tags: ["user"], summary: "List users, from the first, ascending." },
+      rest: { paged: true },
+    })
+    .input(z.object({ username: z.string().optional().describe("Only the user of this name, whatever its case."), ...forwardPage }))
+    .output(z.array(User))
+    .query(async ({ ctx, input }) => {
+      const where = input.username === undefined ? [] : [{ sql: "username_key = ?", param: usernameKey(input.username) }];
+      const rows = await readPage<UserRecord>(ctx, { columns: "id, username", table: "user", where, from: "first" }, input);
+      return rows.map(toUser);
+    }),
+
+  get: readProcedure
+    .meta({ openapi: { method: "GET", path: "/user/{id}", tags: ["user"], summary: "Get one user." }, rest: { errors: ["NOT_FOUND"] } })
+    .input(z.object({ id: Id }))
+    .output(User)
+    .query(async ({ ctx, input }) => {
+      const row = await ctx.read.get<UserRecord>(`select id, username from "user" where id = ?`, [input.id]);
+      if (!row) throw new AppError("NOT_FOUND", "There is no such user.");
+      return toUser(row);
+    }),
+
+  post: openProcedure
+    .meta({
+      openapi: { method: "POST", path: "/user", tags: ["user"], summary: "Make a user." },
+      rest: { success: 201, errors: ["FORBIDDEN", "CONFLICT", "TOO_MANY_REQUESTS"] },
+    })
+    .input(z.object({ username: Username, password: Password }))
+    .output(User)
+    .mutation(async ({ ctx, input }) => {
+      const { username, password } = input;
+      await requireSignUp(ctx, username);
+      const key = usernameKey(username);
+      const taken = () => new AppError("CONFLICT", "This username is taken.");
+      // Asked before the hashing, which is dear, and again inside the transaction, which is sure.
+      if (await ctx.read.get(`select id from "user" where username_key = ?`, [key])) throw taken();
+      const passwordHash = await ctx.passwords.hash(password);
+      return ctx.write(async (transaction) => {
+        if (await transaction.find(UserEntity, { usernameKey: key })) throw taken();
+        const admin = await becomesAdmin(ctx, transaction, username);
+        if (ctx.rules.signUp === "closed" && !ctx.caller?.admin && !admin) throw new AppError("UNAUTHORIZED");
+        const id = await transaction.insert(UserEntity, { username, usernameKey: key, passwordHash, admin, createdAt: transaction.now });
+        const user = { id, username };
+        transaction.append(postUser, user);
+        return user;
+      });
+    }),
+});

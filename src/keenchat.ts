@@ -1,0 +1,198 @@
+/** The composition root: everything the server is made of, put together in one place. */
+
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import type { Config } from "./config.ts";
+import { type Clock, systemClock } from "./core/clock.ts";
+import type { Caller, Read } from "./core/context.ts";
+import { AppError } from "./core/errors.ts";
+import { Feeds } from "./core/events/feed.ts";
+import { endSession } from "./core/events/internal.ts";
+import { EventLog } from "./core/events/log.ts";
+import { createEventReader } from "./core/events/reader.ts";
+import { createLogger, type Logger } from "./core/logger.ts";
+import { Argon2Passwords } from "./core/passwords.ts";
+import { randomTag } from "./core/random.ts";
+import type { Services } from "./core/services.ts";
+import { SessionTokens } from "./core/tokens.ts";
+import type { Database } from "./db/database.ts";
+import { SettingEntity } from "./db/log.entity.ts";
+import { openMemory, openSqlite } from "./db/sqlite.ts";
+import { Writer } from "./db/writer.ts";
+import { LocalPresence } from "./features/presence/presence.ts";
+import { findSession, usernameKey } from "./features/user/user.queries.ts";
+import { Connections } from "./transports/connections.ts";
+import { createOriginReader } from "./transports/gate.ts";
+import { checkReady } from "./transports/health.ts";
+import { Cors, createRequestListener, type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./transports/http.ts";
+import { openApiDocument } from "./transports/openapi.ts";
+import { createRest } from "./transports/rest.ts";
+import { listen, portOf } from "./transports/server.ts";
+import { createTrpcHttp } from "./transports/trpc-http.ts";
+import { createWebSockets } from "./transports/websocket.ts";
+
+export interface Keenchat {
+  /** `http://HOST:PORT`, with the port that was really opened. */
+  readonly restUrl: string;
+  /** `ws://HOST:WEBSOCKETS_PORT`. */
+  readonly wsUrl: string;
+  /** Drains: refuses what is new, finishes what is under way, tells sockets to go. */
+  close(): Promise<void>;
+}
+
+/** What a test puts in the place of the real thing. */
+export interface Overrides {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
+
+const drainMs = 10_000;
+
+/** The secret of this database, made where there is none yet. */
+async function readSecret(config: Config, read: Read, writer: Writer): Promise<string> {
+  if (config.authSecret !== undefined) return config.authSecret;
+  const name = "auth_secret";
+  const stored = await read.get<{ value: string }>("select value from setting where name = ?", [name]);
+  if (stored) return stored.value;
+  return writer.write(async (transaction) => {
+    const present = await transaction.find(SettingEntity, { name });
+    const value = present?.value ?? randomBytes(48).toString("base64url");
+    if (!present) await transaction.insert(SettingEntity, { name, value });
+    return value;
+  });
+}
+
+function createSessionFinder(config: Config, read: Read) {
+  return async (sessionId: number): Promise<Omit<Caller, "sessionId"> | undefined> => {
+    const session = await findSession(read, sessionId);
+    if (!session) return undefined;
+    const { admin } = config.rules;
+    return { ...session, admin: admin === undefined ? Boolean(session.admin) : usernameKey(admin) === usernameKey(session.username) };
+  };
+}
+
+function hostForUrl(host: string | undefined): string {
+  if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+export async function startKeenchat(config: Config, overrides: Overrides = {}): Promise<Keenchat> {
+  const clock = overrides.clock ?? systemClock;
+  const logger = overrides.logger ?? createLogger(config.logLevel);
+  const database = config.database.kind === "memory" ? await openMemory() : await openSqlite(config.database.path);
+  try {
+    return await serve(config, clock, logger, database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function serve(config: Config, clock: Clock, logger: Logger, database: Database): Promise<Keenchat> {
+  const onError = (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
+  const { read } = database;
+  const log = await EventLog.open(read);
+  const writer = new Writer(database, log, clock, randomTag(6));
+  const feeds = new Feeds(log, clock, onError);
+  const tokens = new SessionTokens(await readSecret(config, read, writer), clock, createSessionFinder(config, read));
+  const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
+  tokens.onEnd((sessionId) => connections.endSession(sessionId));
+  const presence = new LocalPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral));
+  log.subscribe((events) => {
+    for (const event of events) {
+      if (event.name === endSession.name && event.internal !== undefined)
+        tokens.end(endSession.data.parse(JSON.parse(event.internal)).session_id);
+      if (event.name === "delete channel" && event.channelId !== null) presence.closeChannel(event.channelId);
+    }
+  });
+
+  const services: Services = {
+    clock,
+    rules: config.rules,
+    read,
+    write: (change) => writer.write(change),
+    writeBatch: (batch, value) => writer.writeBatch(batch, value),
+    passwords: new Argon2Passwords(),
+    tokens,
+    events: createEventReader(feeds),
+    presence,
+    logger,
+  };
+
+  let stopping = false;
+  const draining = () => stopping;
+  const cors = new Cors(config.corsOrigins);
+  const originOf = createOriginReader(config.trustedProxies);
+  const headCursor = () => log.head.id;
+  const rest = createRest({ services, originOf, headCursor, feeds, connections, clock });
+  const trpc = createTrpcHttp({ services, originOf, headCursor });
+  const webSockets = createWebSockets({ services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError });
+
+  /** Documents that need no token and look at none. */
+  const documents: Record<string, (exchange: Exchange) => Promise<void> | void> = {
+    live: ({ response }) => sendJson(response, 200, { status: "ok" }),
+    ready: async ({ response }) => {
+      await checkReady(read);
+      sendJson(response, 200, { status: "ok" });
+    },
+    "openapi.json": ({ response }) => send(response, 200, openApiDocument(config.rules)),
+  };
+
+  async function handle(exchange: Exchange): Promise<void> {
+    const [first = "", ...rest_] = exchange.target.segments;
+    const document = rest_.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
+    if (document) {
+      if (exchange.request.method === "OPTIONS") return sendOptions(exchange, ["GET"]);
+      if (exchange.request.method !== "GET" && exchange.request.method !== "HEAD") throw methodNotAllowed(exchange.response, ["GET"]);
+      return document(exchange);
+    }
+    if (first === "trpc" && rest_.length > 0) return trpc(exchange);
+    if (!(await rest(exchange))) throw new AppError("NOT_FOUND", "There is nothing at this path.");
+  }
+
+  const onUpgrade = (request: IncomingMessage, socket: import("node:stream").Duplex, head: Buffer) =>
+    webSockets.upgrade(request, socket, head);
+  const restServer = await listen({
+    variable: "PORT",
+    port: config.port,
+    host: config.host,
+    onRequest: createRequestListener({ cors, handle, onError, draining }),
+    onUpgrade,
+  });
+  const wsServer = await listen({
+    variable: "WEBSOCKETS_PORT",
+    port: config.websocketsPort,
+    host: config.host,
+    onRequest: createRequestListener({
+      cors,
+      handle: () => {
+        throw new AppError("NOT_FOUND", "This port speaks WebSocket; the REST paths are on PORT.");
+      },
+      onError,
+      draining,
+    }),
+    onUpgrade,
+  }).catch((error: unknown) => {
+    restServer.close();
+    restServer.closeAllConnections();
+    throw error;
+  });
+
+  async function close(): Promise<void> {
+    stopping = true;
+    const servers = [restServer, wsServer];
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    connections.endAll();
+    for (const server of servers) server.closeIdleConnections();
+    // A request that takes its time does not hold up the stop for ever.
+    const cancel = clock.after(drainMs, () => servers.forEach((server) => void server.closeAllConnections()));
+    await Promise.all(closed);
+    cancel();
+    await writer.drain();
+    webSockets.stopHeartbeat();
+    await database.close();
+  }
+
+  const host = hostForUrl(config.host);
+  return { restUrl: `http://${host}:${portOf(restServer)}`, wsUrl: `ws://${host}:${portOf(wsServer)}`, close };
+}

@@ -1,0 +1,179 @@
+/** Owns what stands before any library: targets, hosts, tokens, bodies and addresses as they come from the network, checked once. */
+import type { IncomingMessage } from "node:http";
+import { BlockList, isIP, isIPv6 } from "node:net";
+import type { Origin } from "../core/context.ts";
+import { AppError } from "../core/errors.ts";
+
+export interface Target {
+  /** Decoded segments: `/channel/1/` is `["channel", "1"]`. */
+  readonly segments: readonly string[];
+  /** Each parameter's values, in order. A map, so that no name is special. */
+  readonly query: ReadonlyMap<string, readonly string[]>;
+}
+
+export const maxBodyBytes = 64 * 1024;
+/** How much more of a body that is too large is read and dropped, so that the answer is read and not reset. */
+const maxDrainedBytes = 8 * 1024 * 1024;
+
+const hostForm = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,253})(?::\d{1,5})?$/;
+const absoluteForm = /^https?:\/\/[^/?#]*/i;
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new AppError("BAD_REQUEST", "The URL is not valid UTF-8 in percent encoding.");
+  }
+}
+
+/** @throws AppError BAD_REQUEST where the target is no path. */
+export function parseTarget(url: string): Target {
+  const target = url.replace(absoluteForm, "") || "/";
+  if (!target.startsWith("/")) throw new AppError("BAD_REQUEST", "The request target is not a path.");
+  const [beforeHash = ""] = target.split("#", 1);
+  const mark = beforeHash.indexOf("?");
+  const path = mark === -1 ? beforeHash : beforeHash.slice(0, mark);
+  const segments = path.split("/").slice(1).map(decode);
+  if (segments.at(-1) === "") segments.pop();
+  return { segments, query: parseQuery(mark === -1 ? "" : beforeHash.slice(mark + 1)) };
+}
+
+function parseQuery(text: string): Map<string, string[]> {
+  const query = new Map<string, string[]>();
+  if (text === "") return query;
+  for (const pair of text.split("&")) {
+    if (pair === "") continue;
+    const equals = pair.indexOf("=");
+    const [name, value] = equals === -1 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
+    const key = decode(name.replaceAll("+", " "));
+    const values = query.get(key);
+    const decoded = decode(value.replaceAll("+", " "));
+    if (values) values.push(decoded);
+    else query.set(key, [decoded]);
+  }
+  return query;
+}
+
+/** The one value of a parameter. @throws AppError BAD_REQUEST where it is repeated. */
+export function single(query: Target["query"], name: string): string | undefined {
+  const values = query.get(name);
+  if (values && values.length > 1) throw new AppError("BAD_REQUEST", `Pass ${name} only once.`);
+  return values?.[0];
+}
+
+/** @throws AppError BAD_REQUEST where `Host` is missing or is no host. */
+export function checkHost(request: IncomingMessage): void {
+  const { host } = request.headers;
+  if (host === undefined ? request.httpVersion !== "1.0" : !hostForm.test(host))
+    throw new AppError("BAD_REQUEST", "The Host header is not valid.");
+}
+
+/**
+ * The token of a request, by `Authorization: Bearer` or by `?auth=`.
+ * @throws AppError BAD_REQUEST where both are given and differ; UNAUTHORIZED where the header is of another scheme.
+ */
+export function readToken(request: IncomingMessage, query: Target["query"]): string | undefined {
+  const fromQuery = single(query, "auth");
+  const header = request.headers.authorization;
+  if (header === undefined) return fromQuery;
+  const fromHeader = /^Bearer +([^ ]+) *$/i.exec(header)?.[1];
+  if (fromHeader === undefined) throw new AppError("UNAUTHORIZED", "Send the token as Authorization: Bearer TOKEN.");
+  if (fromQuery !== undefined && fromQuery !== fromHeader)
+    throw new AppError("BAD_REQUEST", "The auth parameter and the Authorization header differ.");
+  return fromHeader;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * Reads a body whole; undefined where there is none.
+ * @throws AppError PAYLOAD_TOO_LARGE over 64 KiB; BAD_REQUEST where the client goes away.
+ */
+export function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = [];
+    let size = 0;
+    const tooLarge = () => reject(new AppError("PAYLOAD_TOO_LARGE"));
+    request.on("data", (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBodyBytes) chunks.push(chunk);
+      else chunks = [];
+      if (size > maxDrainedBytes) tooLarge();
+    });
+    request.on("end", () => {
+      if (size > maxBodyBytes) tooLarge();
+      else resolve(size === 0 ? undefined : Buffer.concat(chunks));
+    });
+    request.on("error", () => reject(new AppError("BAD_REQUEST", "The request ended early.")));
+    request.on("close", () => reject(new AppError("BAD_REQUEST", "The request ended early.")));
+  });
+}
+
+const jsonType = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i;
+
+/**
+ * The text of a JSON body.
+ * @throws AppError UNSUPPORTED_MEDIA_TYPE where the headers say it is something else; BAD_REQUEST where it is not UTF-8.
+ */
+export function readJsonText(request: IncomingMessage, body: Buffer): string {
+  if (!jsonType.test(request.headers["content-type"] ?? "")) throw new AppError("UNSUPPORTED_MEDIA_TYPE");
+  const encoding = request.headers["content-encoding"];
+  if (encoding !== undefined && encoding !== "identity")
+    throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.");
+  try {
+    return utf8.decode(body);
+  } catch {
+    throw new AppError("BAD_REQUEST", "The body is not valid UTF-8.");
+  }
+}
+
+/** @throws AppError BAD_REQUEST where the text is no JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new AppError("BAD_REQUEST", "The body is not valid JSON.");
+  }
+}
+
+const forwardingHeaders = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
+
+const loopback = new BlockList();
+loopback.addSubnet("127.0.0.0", 8, "ipv4");
+loopback.addAddress("::1", "ipv6");
+
+function family(address: string): "ipv4" | "ipv6" {
+  return isIPv6(address) ? "ipv6" : "ipv4";
+}
+
+/** IPv4 as IPv4, however the socket names it. */
+function plain(address: string): string {
+  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
+}
+
+export function isLoopback(address: string): boolean {
+  return loopback.check(address, family(address));
+}
+
+/** Tells where requests come from, believing `X-Forwarded-For` only as far as trusted proxies wrote it. */
+export function createOriginReader(trustedProxies: readonly string[]): (request: IncomingMessage) => Origin {
+  const trusted = new BlockList();
+  for (const proxy of trustedProxies) {
+    const [address = "", prefix] = proxy.split("/");
+    if (prefix === undefined) trusted.addAddress(address, family(address));
+    else trusted.addSubnet(address, Number(prefix), family(address));
+  }
+  return (request) => {
+    const remote = plain(request.socket.remoteAddress ?? "0.0.0.0");
+    const forwarded = forwardingHeaders.some((name) => name in request.headers);
+    if (!forwarded) return { address: remote, local: isLoopback(remote) };
+    const hops = [request.headers["x-forwarded-for"] ?? []]
+      .flat()
+      .join(",")
+      .split(",")
+      .map((hop) => plain(hop.trim()));
+    let address = remote;
+    for (let hop = hops.pop(); hop && isIP(hop) !== 0 && trusted.check(address, family(address)); hop = hops.pop()) address = hop;
+    return { address, local: false };
+  };
+}

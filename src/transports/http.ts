@@ -1,0 +1,139 @@
+/** Owns one HTTP answer: its headers, its error body, its CORS rules. Every answer of either port goes through here. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { AppError, describeError, type ErrorDescription, toErrorBody } from "../core/errors.ts";
+import { nextRequestId } from "../core/random.ts";
+import { checkHost, parseTarget, type Target } from "./gate.ts";
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly requestId: string;
+  readonly target: Target;
+}
+
+export type HttpHandler = (exchange: Exchange) => Promise<void> | void;
+
+const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID";
+const exposedHeaders = "Link, Location, Retry-After, X-Keenchat-Cursor, X-Request-Id";
+const preflightSeconds = 86_400;
+
+/** Which origins may read answers; `*` where every one may. */
+export class Cors {
+  readonly #origins: readonly string[];
+
+  constructor(origins: readonly string[]) {
+    this.#origins = origins;
+  }
+
+  /** Whether a browser page of this origin may open a socket. No `Origin`: no browser. */
+  allows(origin: string | undefined): boolean {
+    return origin === undefined || this.#origins.includes("*") || this.#origins.includes(origin);
+  }
+
+  setHeaders({ request, response }: Pick<Exchange, "request" | "response">): void {
+    const { origin } = request.headers;
+    if (this.#origins.includes("*")) response.setHeader("Access-Control-Allow-Origin", "*");
+    else {
+      response.setHeader("Vary", "Origin");
+      if (origin !== undefined && this.#origins.includes(origin)) response.setHeader("Access-Control-Allow-Origin", origin);
+    }
+    response.setHeader("Access-Control-Expose-Headers", exposedHeaders);
+  }
+}
+
+/** Answers `OPTIONS`, a browser's preflight among them. */
+export function sendOptions({ request, response }: Exchange, methods: readonly string[]): void {
+  const allow = withImplied(methods).join(", ");
+  response.setHeader("Allow", allow);
+  if (request.headers["access-control-request-method"] !== undefined) {
+    response.setHeader("Access-Control-Allow-Methods", allow);
+    response.setHeader("Access-Control-Allow-Headers", allowedHeaders);
+    response.setHeader("Access-Control-Max-Age", preflightSeconds);
+  }
+  send(response, 204);
+}
+
+function withImplied(methods: readonly string[]): string[] {
+  return [...methods.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])), "OPTIONS"];
+}
+
+/** Sends an answer whole. `HEAD` gets the same headers without the body. */
+export function send(
+  response: ServerResponse,
+  status: number,
+  body?: string | Buffer,
+  contentType = "application/json; charset=utf-8",
+): void {
+  response.statusCode = status;
+  if (body === undefined) {
+    response.end();
+    return;
+  }
+  response.setHeader("Content-Type", contentType);
+  response.setHeader("Content-Length", Buffer.byteLength(body));
+  if (response.req.method === "HEAD") response.end();
+  else response.end(body);
+}
+
+export function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  send(response, status, JSON.stringify(value));
+}
+
+export function sendError(response: ServerResponse, error: unknown, requestId: string): ErrorDescription {
+  const description = describeError(error);
+  if (response.headersSent) {
+    response.destroy();
+    return description;
+  }
+  if (description.retryAfterSeconds !== undefined) response.setHeader("Retry-After", description.retryAfterSeconds);
+  if (description.status === 401) response.setHeader("WWW-Authenticate", "Bearer");
+  // What is left of a body nobody read would be taken for the next request.
+  if (description.status === 413) response.setHeader("Connection", "close");
+  sendJson(response, description.status, toErrorBody(description, requestId));
+  return description;
+}
+
+/** Refuses a method that a path does not have. */
+export function methodNotAllowed(response: ServerResponse, methods: readonly string[]): AppError {
+  response.setHeader("Allow", withImplied(methods).join(", "));
+  return new AppError("METHOD_NOT_SUPPORTED");
+}
+
+export interface ListenerOptions {
+  readonly cors: Cors;
+  readonly handle: HttpHandler;
+  /** Told of errors that are the server's own. */
+  readonly onError: (error: unknown, requestId: string) => void;
+  /** Whether the server is on its way down. */
+  readonly draining: () => boolean;
+}
+
+/** The `request` listener of both ports. Whatever happens behind it, the request is answered and the process lives. */
+export function createRequestListener({ cors, handle, onError, draining }: ListenerOptions) {
+  async function answer(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
+    response.setHeader("X-Request-Id", requestId);
+    response.setHeader("Referrer-Policy", "no-referrer");
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    cors.setHeaders({ request, response });
+    if (draining()) {
+      response.setHeader("Connection", "close");
+      throw new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });
+    }
+    checkHost(request);
+    if (request.method === "OPTIONS" && request.url === "*") {
+      send(response, 204);
+      return;
+    }
+    await handle({ request, response, requestId, target: parseTarget(request.url ?? "/") });
+  }
+
+  return (request: IncomingMessage, response: ServerResponse): void => {
+    const requestId = nextRequestId();
+    request.on("error", () => {});
+    response.on("error", () => {});
+    answer(request, response, requestId).catch((error: unknown) => {
+      const description = sendError(response, error, requestId);
+      if (description.code === "INTERNAL_SERVER_ERROR") onError(error, requestId);
+    });
+  };
+}

@@ -1,0 +1,115 @@
+/** Owns REST: a request becomes a procedure's input, its output an answer. What the paths are stands at the procedures. */
+import type { Context, Origin } from "../core/context.ts";
+import { AppError } from "../core/errors.ts";
+import { createContext, type Services } from "../core/services.ts";
+import { parseJson, readBody, readJsonText, readToken, single, type Target } from "./gate.ts";
+import { type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./http.ts";
+import { callProcedure } from "./procedures.ts";
+import { findRoutes, fromUrl, type Route } from "./routes.ts";
+import { type StreamOptions, streamEvents } from "./sse.ts";
+
+export interface RestOptions extends StreamOptions {
+  readonly services: Services;
+  readonly originOf: (request: Exchange["request"]) => Origin;
+  /** The cursor of the last committed event. */
+  readonly headCursor: () => string;
+}
+
+function pathFields(route: Route, segments: readonly string[]): [string, unknown][] {
+  return route.segments.flatMap((part, index) => {
+    if (!part.startsWith("{")) return [];
+    const name = part.slice(1, -1);
+    return [[name, fromUrl(segments[index] ?? "", route.fields.get(name))]];
+  });
+}
+
+function queryFields(route: Route, query: Target["query"]): [string, unknown][] {
+  if (route.readsBody) return [];
+  return [...route.fields].flatMap(([name, kind]) => {
+    const value = single(query, name);
+    return value === undefined ? [] : [[name, fromUrl(value, kind)]];
+  });
+}
+
+function bodyFields(route: Route, body: unknown): [string, unknown][] {
+  if (typeof body !== "object" || body === null || Array.isArray(body))
+    throw new AppError("BAD_REQUEST", "The body must be a JSON object.");
+  return [...route.fields.keys()].flatMap((name) => (Object.hasOwn(body, name) ? [[name, (body as Record<string, unknown>)[name]]] : []));
+}
+
+/** Fields that may stand in a header instead; both and different is refused. */
+function headerFields(route: Route, request: Exchange["request"], given: Record<string, unknown>): [string, unknown][] {
+  return Object.entries(route.rest.headers ?? {}).flatMap(([header, field]) => {
+    const value = request.headers[header];
+    if (typeof value !== "string") return [];
+    if (Object.hasOwn(given, field) && given[field] !== value)
+      throw new AppError("BAD_REQUEST", `The header ${header} and ${field} differ.`);
+    return [[field, value]];
+  });
+}
+
+function readInput(route: Route, { request, target }: Exchange, body: Buffer | undefined): Record<string, unknown> {
+  const fields = body === undefined ? queryFields(route, target.query) : bodyFields(route, parseJson(readJsonText(request, body)));
+  const input = Object.fromEntries(fields);
+  for (const [name, value] of [...headerFields(route, request, input), ...pathFields(route, target.segments)]) input[name] = value;
+  return input;
+}
+
+/** `Link` for the pages on either side: the request's own parameters, moved. */
+function linkHeader(route: Route, target: Target, { next, prev }: Context["reply"]): string {
+  const kept = [...target.query].flatMap(([name, [value = ""]]) =>
+    route.fields.has(name) && name !== "before" && name !== "after" ? [[name, value] as [string, string]] : [],
+  );
+  const link = (name: string, id: number, rel: string) =>
+    `</${route.segments.join("/")}?${new URLSearchParams([...kept, [name, String(id)]])}>; rel="${rel}"`;
+  return [next !== undefined && link("after", next, "next"), prev !== undefined && link("before", prev, "prev")].filter(Boolean).join(", ");
+}
+
+function sendSuccess(route: Route, { response, target }: Exchange, reply: Context["reply"], output: unknown): void {
+  const status = reply.status ?? route.rest.success ?? 200;
+  const link = linkHeader(route, target, reply);
+  if (link !== "") response.setHeader("Link", link);
+  if (status === 204) {
+    send(response, 204);
+    return;
+  }
+  if (status === 201) response.setHeader("Location", `/${route.segments.join("/")}/${(output as { id: number }).id}`);
+  sendJson(response, status, output);
+}
+
+function wantsStream(route: Route, { request }: Exchange): boolean {
+  return route.procedure === "event.list" && /\btext\/event-stream\b/i.test(request.headers.accept ?? "");
+}
+
+/** Answers requests to the documented paths. Resolves to false where the path is none of them. */
+export function createRest(options: RestOptions) {
+  const { services, originOf, headCursor } = options;
+
+  return async (exchange: Exchange): Promise<boolean> => {
+    const { request, response, requestId, target } = exchange;
+    const found = findRoutes(target.segments);
+    if (found.length === 0) return false;
+    const methods = found.map((route) => route.method);
+    if (request.method === "OPTIONS") {
+      sendOptions(exchange, methods);
+      return true;
+    }
+    const route = found.find(({ method }) => method === request.method || (method === "GET" && request.method === "HEAD"));
+    if (!route) throw methodNotAllowed(response, methods);
+
+    // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.
+    if (route.method === "GET") response.setHeader("X-Keenchat-Cursor", headCursor());
+    const token = readToken(request, target.query);
+    if (token !== undefined) response.setHeader("Cache-Control", "no-store");
+    const body = route.readsBody ? await readBody(request) : undefined;
+    const caller = token === undefined ? null : await services.tokens.verify(token);
+    const context = createContext(services, { caller, origin: originOf(request), requestId });
+    if (wantsStream(route, exchange)) {
+      await streamEvents(exchange, context, readInput(route, exchange, body), options);
+      return true;
+    }
+    const output = await callProcedure(route.procedure, context, async () => readInput(route, exchange, body));
+    sendSuccess(route, exchange, context.reply, output);
+    return true;
+  };
+}

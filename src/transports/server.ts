@@ -1,0 +1,81 @@
+/** Owns one listening port: an HTTP server whose every request, upgrade and stray byte is answered. */
+import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import { ConfigError } from "../config.ts";
+
+export interface PortOptions {
+  /** The variable to name when the port cannot be had. */
+  readonly variable: string;
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly onRequest: RequestListener;
+  readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+}
+
+const requestTimeoutMs = 30_000;
+const headersTimeoutMs = 15_000;
+const keepAliveTimeoutMs = 65_000;
+/** A process that was just killed may hold its port for a moment. */
+const retryMs = 100;
+const retries = 10;
+
+/** What is no HTTP at all gets a bare status line. */
+function refuseBare(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (socket.destroyed || !socket.writable || error.code === "ECONNRESET") {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+export async function listen({ variable, port, host, onRequest, onUpgrade }: PortOptions): Promise<Server> {
+  const server = createServer({
+    requireHostHeader: false,
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    noDelay: true,
+    // Other upgrades, h2c for example, are offers that may be left unanswered.
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+  });
+  server.on("request", onRequest);
+  server.on("checkExpectation", onRequest);
+  server.on("upgrade", onUpgrade);
+  server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
+    socket.on("error", () => socket.destroy());
+    socket.end("HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  });
+  server.on("clientError", refuseBare);
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      await bind(server, port, host);
+      return server;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === "EADDRINUSE" && attempt < retries) {
+        await new Promise((resolve) => setTimeout(resolve, retryMs));
+        continue;
+      }
+      if (code === "EADDRINUSE") throw new ConfigError(`${variable} ${port} is taken by another process`);
+      if (code === "EACCES") throw new ConfigError(`${variable} ${port} may not be opened by this user`);
+      throw new ConfigError(`HOST ${host ?? ""} cannot be listened on: ${message}`, { cause: error });
+    }
+  }
+}
+
+function bind(server: Server, port: number, host: string | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ port, ...(host !== undefined && { host }) }, () => {
+      server.off("error", reject);
+      server.on("error", () => {});
+      resolve();
+    });
+  });
+}
+
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}

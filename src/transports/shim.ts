@@ -1,0 +1,215 @@
+/** Owns the compatibility shim: what a plain WebSocket and a Socket.IO client have in common. An identity, a channel, a feed, and the commands of the contract. */
+
+import type { Clock } from "../core/clock.ts";
+import type { Caller, Origin } from "../core/context.ts";
+import { AppError, describeError } from "../core/errors.ts";
+import type { Feed, Feeds, Sink, Wire } from "../core/events/feed.ts";
+import { createContext, type Services } from "../core/services.ts";
+import { closeCodes, type Slot } from "./connections.ts";
+import { callProcedure } from "./procedures.ts";
+
+export interface ShimOptions<Frame> {
+  readonly options: {
+    readonly services: Services;
+    readonly feeds: Feeds;
+    readonly clock: Clock;
+    readonly onError: (error: unknown, requestId: string) => void;
+  };
+  readonly slot: Slot;
+  readonly origin: Origin;
+  readonly requestId: string;
+  readonly wire: Wire<Frame>;
+  readonly sink: Sink<Frame>;
+  readonly cursor: string | undefined;
+  readonly token: string | undefined;
+  /** Sends to this client alone; `payload` is JSON. */
+  readonly emit: (event: string, payload: string, id?: string) => void;
+}
+
+const identifyWithinMs = 10_000;
+const errorWindowMs = 10_000;
+const maxErrors = 20;
+const nothing = "null";
+
+/** The id in `{ id }` or `{ channel_id }`, as the client sent it; the procedure's schema judges it. */
+function field(data: unknown, name: string): unknown {
+  return typeof data === "object" && data !== null && Object.hasOwn(data, name) ? (data as Record<string, unknown>)[name] : undefined;
+}
+
+export class Shim<Frame> {
+  readonly #given: ShimOptions<Frame>;
+  #feed: Feed<Frame> | undefined;
+  #opening: Promise<void> | undefined;
+  #caller: Caller | null = null;
+  #channelId: number | null = null;
+  #leave: ((options?: { lingering?: boolean }) => void) | undefined;
+  readonly #typing = new Set<number>();
+  #errors: number[] = [];
+  /** Commands are carried out one after the other: what a client sends first happens first. */
+  #queue: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(given: ShimOptions<Frame>) {
+    this.#given = given;
+    const { services, clock } = given.options;
+    const anonymous = services.rules.anonymousRead;
+    if (anonymous) this.#follow();
+    else clock.after(identifyWithinMs, () => !this.#caller && !this.#closed && given.slot.end(closeCodes.abuse, "not identified"));
+    const { token } = given;
+    if (token !== undefined) this.#enqueue(() => this.#identify(token));
+  }
+
+  /** The socket has room again. */
+  resume(): void {
+    this.#feed?.resume();
+  }
+
+  receive(event: string, data: unknown): void {
+    this.#enqueue(() => this.#carryOut(event, data));
+  }
+
+  refuseFrame(): void {
+    this.#fail(new AppError("BAD_REQUEST", 'Send frames like {"event":"identify","data":"TOKEN"}.'));
+  }
+
+  close(options: { lingering: boolean }): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#feed?.close();
+    this.#leaveChannel(options);
+  }
+
+  #enqueue(command: () => Promise<void>): void {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#closed) return;
+      try {
+        await command();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #fail(error: unknown): void {
+    const { message, code } = describeError(error);
+    const { emit, slot, options, requestId } = this.#given;
+    if (code === "INTERNAL_SERVER_ERROR") options.onError(error, requestId);
+    if (this.#closed) return;
+    emit("error", JSON.stringify({ error: message, code }));
+    const now = options.clock.monotonic();
+    this.#errors = [...this.#errors.filter((at) => now - at < errorWindowMs), now];
+    if (this.#errors.length > maxErrors) slot.end(closeCodes.abuse, "too many errors");
+  }
+
+  /** Opens the feed; a cursor given at the opening is honoured once. */
+  #follow(): void {
+    const { options, wire, sink, cursor } = this.#given;
+    this.#opening ??= options.feeds.open({ wire, sink, announce: cursor !== undefined }, cursor).then(
+      (feed) => {
+        this.#feed = feed;
+        if (this.#closed) feed.close();
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  async #carryOut(event: string, data: unknown): Promise<void> {
+    switch (event) {
+      case "connection":
+        return this.#ready();
+      case "identify":
+        return this.#identify(data);
+      case "unidentify":
+        return this.#unidentify();
+      case "change channel":
+        return this.#changeChannel(data === null ? null : field(data, "id"));
+      case "start typing":
+      case "stop typing":
+        return this.#type(event, field(data, "channel_id"));
+      default:
+        throw new AppError("BAD_REQUEST", "There is no such event to send.");
+    }
+  }
+
+  async #ready(): Promise<void> {
+    if (!this.#opening) throw new AppError("UNAUTHORIZED");
+    await this.#opening;
+    this.#feed?.requestReady();
+  }
+
+  async #identify(token: unknown): Promise<void> {
+    const { options, slot, emit } = this.#given;
+    let caller: Caller;
+    try {
+      if (typeof token !== "string") throw new AppError("UNAUTHORIZED");
+      caller = await options.services.tokens.verify(token);
+    } catch (error) {
+      if (describeError(error).code !== "UNAUTHORIZED") throw error;
+      emit("identity failure", nothing);
+      return;
+    }
+    if (this.#closed) return;
+    if (this.#caller && this.#caller.userId !== caller.userId) this.#leaveChannel();
+    this.#caller = caller;
+    slot.identify(caller);
+    emit("identified", nothing);
+    this.#follow();
+    await this.#opening;
+  }
+
+  async #unidentify(): Promise<void> {
+    const { slot, options } = this.#given;
+    this.#leaveChannel();
+    this.#caller = null;
+    slot.identify(null);
+    if (options.services.rules.anonymousRead) return;
+    this.#feed?.close();
+    this.#feed = undefined;
+    this.#opening = undefined;
+  }
+
+  #identified(): Caller {
+    if (!this.#caller) throw new AppError("UNAUTHORIZED", "Please identify first.");
+    return this.#caller;
+  }
+
+  #call(path: string, input: unknown): Promise<unknown> {
+    const { options, origin, requestId } = this.#given;
+    return callProcedure(path, createContext(options.services, { caller: this.#caller, origin, requestId }), async () => input);
+  }
+
+  async #changeChannel(id: unknown): Promise<void> {
+    const { userId } = this.#identified();
+    const { presence } = this.#given.options.services;
+    if (id === null) {
+      this.#leaveChannel();
+      return;
+    }
+    const now = (await this.#call("channel.users", { id })) as { channel_id: number; users: number[] };
+    if (this.#closed || id === this.#channelId) {
+      this.#given.emit("channel movement", JSON.stringify(now));
+      return;
+    }
+    this.#leaveChannel();
+    this.#channelId = now.channel_id;
+    this.#leave = presence.enter(now.channel_id, userId);
+    // Where another socket of this user is in there already nothing changes, and nobody would be told.
+    if (now.users.includes(userId)) this.#given.emit("channel movement", JSON.stringify(now));
+  }
+
+  #leaveChannel(options?: { lingering: boolean }): void {
+    const { presence } = this.#given.options.services;
+    if (this.#caller) for (const channelId of this.#typing) presence.stopTyping(channelId, this.#caller.userId);
+    this.#typing.clear();
+    this.#leave?.(options);
+    this.#leave = undefined;
+    this.#channelId = null;
+  }
+
+  async #type(event: "start typing" | "stop typing", channelId: unknown): Promise<void> {
+    this.#identified();
+    await this.#call(event === "start typing" ? "channel.startTyping" : "channel.stopTyping", { id: channelId });
+    if (event === "stop typing") this.#typing.delete(channelId as number);
+    else this.#typing.add(channelId as number);
+  }
+}

@@ -1,0 +1,70 @@
+/** Owns server-sent events: the same feed as every other wire, written to an HTTP answer. */
+import type { Clock } from "../core/clock.ts";
+import type { Context, Follow } from "../core/context.ts";
+import { AppError } from "../core/errors.ts";
+import type { Feeds, Sink } from "../core/events/feed.ts";
+import { sseWire } from "../core/events/wires.ts";
+import type { Connections } from "./connections.ts";
+import type { Exchange } from "./http.ts";
+import { callProcedure } from "./procedures.ts";
+
+export interface StreamOptions {
+  readonly feeds: Feeds;
+  readonly connections: Connections;
+  readonly clock: Clock;
+}
+
+const heartbeatMs = 15_000;
+const comment = Buffer.from(": keep-alive\n\n");
+
+/** Follows the log until the client goes away, its session ends or the server stops. */
+export async function streamEvents(
+  exchange: Exchange,
+  context: Context,
+  input: Record<string, unknown>,
+  options: StreamOptions,
+): Promise<void> {
+  const { request, response } = exchange;
+  const { feeds, connections, clock } = options;
+  const lastEventId = request.headers["last-event-id"];
+  const given = typeof lastEventId === "string" && lastEventId !== "" ? lastEventId : input["cursor"];
+  const { cursor, channels } = (await callProcedure("events", context, async () => ({
+    channel_id: input["channel_id"],
+    lastEventId: given,
+  }))) as Follow<unknown>;
+
+  response.setHeader("Content-Type", "text/event-stream; charset=utf-8");
+  response.setHeader("Cache-Control", "no-store");
+  response.setHeader("X-Accel-Buffering", "no");
+  if (request.method === "HEAD") {
+    response.end();
+    return;
+  }
+  const slot = connections.open({ address: context.origin.address, end: () => response.end(), caller: context.caller });
+  if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
+  response.flushHeaders();
+
+  const sink: Sink<Buffer> = {
+    get backlog() {
+      return response.writableLength;
+    },
+    write: (frame) => void response.write(frame),
+    tooSlow: () => response.destroy(),
+  };
+  const stopHeartbeat = clock.every(heartbeatMs, () => {
+    if (response.writableLength === 0) response.write(comment);
+  });
+  let closed = false;
+  let close = () => {
+    closed = true;
+  };
+  response.once("close", () => {
+    stopHeartbeat();
+    slot.close();
+    close();
+  });
+  const feed = await feeds.open({ wire: sseWire, sink, channels, announce: true }, cursor);
+  close = () => feed.close();
+  if (closed) feed.close();
+  response.on("drain", () => feed.resume());
+}

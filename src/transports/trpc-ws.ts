@@ -1,0 +1,290 @@
+/** Owns tRPC over WebSocket: calls go to tRPC's own adapter, `events` subscriptions to a feed that writes tRPC's frames itself. */
+import { EventEmitter } from "node:events";
+import { IncomingMessage } from "node:http";
+import { Socket as NetSocket } from "node:net";
+import { getErrorShape, getTRPCErrorFromUnknown } from "@trpc/server";
+import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
+import type { WebSocket, WebSocketServer } from "ws";
+import { appRouter } from "../api.ts";
+import type { Context, Follow } from "../core/context.ts";
+import { AppError, describeError } from "../core/errors.ts";
+import type { Feed } from "../core/events/feed.ts";
+import { textFrame, trpcWire } from "../core/events/wires.ts";
+import { createContext } from "../core/services.ts";
+import { closeCodes } from "./connections.ts";
+import type { Target } from "./gate.ts";
+import { callProcedure } from "./procedures.ts";
+import type { Connection } from "./websocket.ts";
+
+const maxBatchSize = 20;
+const paramsWithinMs = 10_000;
+
+type RpcId = number | string;
+
+interface RpcMessage {
+  readonly id: RpcId | null;
+  readonly method?: unknown;
+  readonly params?: { readonly path?: unknown; readonly input?: unknown; readonly lastEventId?: unknown };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether the client says it will send its connection parameters first. */
+export function announcesParams(target: Target): boolean {
+  return target.query.get("connectionParams")?.[0] === "1";
+}
+
+/** Whether a socket's first frame is tRPC's: a frame, or a batch of them, with a `method` and no `event`. */
+export function isTrpcFrame(text: string): boolean {
+  try {
+    const frame: unknown = JSON.parse(text);
+    const first: unknown = Array.isArray(frame) ? frame[0] : frame;
+    return isObject(first) && typeof first["method"] === "string" && !("event" in first);
+  } catch {
+    return false;
+  }
+}
+
+function isRpcId(id: unknown): id is RpcId {
+  return typeof id === "number" || typeof id === "string";
+}
+
+/** What tRPC's adapter takes for a ws socket; its frames are counted on the way. */
+class AdapterSocket extends EventEmitter {
+  readonly readyState = 1;
+  readonly #send: (text: string) => void;
+  readonly close: () => void;
+
+  constructor(send: (text: string) => void, close: () => void) {
+    super();
+    this.#send = send;
+    this.close = close;
+  }
+
+  send(text: string): void {
+    this.#send(text);
+  }
+}
+
+/** The adapter looks at the URL for connection parameters; they have been read by then. */
+const bareRequest = Object.assign(new IncomingMessage(new NetSocket()), { url: "/", headers: { host: "localhost" } });
+
+export class TrpcSocket {
+  static readonly pong = textFrame("PONG");
+
+  readonly #connection: Connection;
+  readonly #feeds = new Map<RpcId, Feed<Buffer> | undefined>();
+  /** Ids of calls and small subscriptions that the adapter has not finished. */
+  readonly #calls = new Map<RpcId, "call" | "subscription">();
+  readonly #onClose = new Map<string, () => void>();
+  #adapter: AdapterSocket | undefined;
+  #context: Promise<Context> | undefined;
+  #decoded: unknown;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const { target, options } = connection;
+    if (announcesParams(target)) {
+      options.clock.after(
+        paramsWithinMs,
+        () => !this.#context && connection.open && connection.slot.end(closeCodes.abuse, "no connection parameters"),
+      );
+    } else {
+      this.#authenticate(connection.token);
+    }
+    connection.onFrame((data, isBinary) => this.receive(data, isBinary));
+    connection.onDrain(() => {
+      for (const feed of this.#feeds.values()) feed?.resume();
+    });
+    connection.onClose(() => this.#close());
+  }
+
+  receive(data: Buffer, isBinary: boolean): void {
+    const text = isBinary ? "" : data.toString("utf8");
+    if (text === "PING") return this.#connection.write(TrpcSocket.pong);
+    if (text === "PONG") return;
+    let message: unknown;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return this.#sendError(null, new AppError("BAD_REQUEST", "The frame is not valid JSON."));
+    }
+    if (!this.#context) return this.#readParams(message);
+    if (Array.isArray(message)) {
+      // Over-long batches are the adapter's to refuse, every call of them.
+      const rest = message.length > maxBatchSize ? message : message.filter((item) => !this.#take(item));
+      if (rest.length > 0) this.#handOver(rest);
+    } else if (!this.#take(message)) {
+      this.#handOver(message);
+    }
+  }
+
+  #readParams(message: unknown): void {
+    const data = isObject(message) && message["method"] === "connectionParams" ? message["data"] : undefined;
+    const auth = isObject(data) ? data["auth"] : undefined;
+    const { token } = this.#connection;
+    if (auth !== undefined && auth !== null && typeof auth !== "string")
+      this.#refuse(new AppError("BAD_REQUEST", "The connection parameter auth must be a token."));
+    else if (token !== undefined && auth && auth !== token)
+      this.#refuse(new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ."));
+    else this.#authenticate(auth || token);
+  }
+
+  #authenticate(token: string | undefined): void {
+    const { options, slot, origin, requestId } = this.#connection;
+    const connection = this.#connection;
+    const socket = {
+      get open() {
+        return connection.open;
+      },
+      onClose: (key: string, callback: () => void) => void this.#onClose.set(key, callback),
+    };
+    const create = async () => {
+      const caller = token === undefined ? null : await options.services.tokens.verify(token);
+      slot.identify(caller);
+      return createContext(options.services, { caller, origin, requestId, socket });
+    };
+    this.#context = create();
+    this.#context.catch((error: unknown) => this.#refuse(error));
+  }
+
+  /** Tells why, and closes: this socket will never be anybody's. */
+  #refuse(error: unknown): void {
+    this.#sendError(null, error);
+    const { code } = describeError(error);
+    this.#connection.slot.end(code === "UNAUTHORIZED" ? closeCodes.tokenInvalid : closeCodes.abuse, "connection refused");
+  }
+
+  /** Takes frames that are not for the adapter: those of `events` subscriptions, and those over a limit. */
+  #take(message: unknown): boolean {
+    if (!isObject(message) || !isRpcId(message["id"])) return false;
+    const { id, method, params } = message as unknown as RpcMessage & { id: RpcId };
+    if (method === "subscription.stop") {
+      if (!this.#feeds.has(id)) return false;
+      this.#stop(id);
+      return true;
+    }
+    if (!isObject(params)) return false;
+    const path = typeof params["path"] === "string" ? params["path"] : undefined;
+    const { subscriptionsPerSocket, callsPerSocket } = this.#connection.options.limits;
+    const subscriptions = this.#feeds.size + [...this.#calls.values()].filter((kind) => kind === "subscription").length;
+    if (method === "subscription") {
+      if (subscriptions >= subscriptionsPerSocket) return this.#refuseCall(id, "Too many subscriptions on this socket.", path);
+      if (path !== "events") {
+        if (!this.#calls.has(id)) this.#calls.set(id, "subscription");
+        return false;
+      }
+      if (this.#feeds.has(id) || this.#calls.has(id))
+        this.#sendError(id, new AppError("BAD_REQUEST", "This id has a subscription already."), path);
+      else this.#follow(id, params).catch((error: unknown) => this.#connection.options.onError(error, this.#connection.requestId));
+      return true;
+    }
+    if (method !== "query" && method !== "mutation") return false;
+    if (this.#calls.size - (subscriptions - this.#feeds.size) >= callsPerSocket)
+      return this.#refuseCall(id, "Too many calls at once on this socket.", path);
+    this.#calls.set(id, "call");
+    return false;
+  }
+
+  #refuseCall(id: RpcId, message: string, path: string | undefined): true {
+    this.#sendError(id, new AppError("TOO_MANY_REQUESTS", message, { retryAfterSeconds: 1 }), path);
+    return true;
+  }
+
+  /** The procedure checks input and rights; the feed writes the rest. */
+  async #follow(id: RpcId, params: Record<string, unknown>): Promise<void> {
+    const { input, lastEventId } = params;
+    const { options } = this.#connection;
+    this.#feeds.set(id, undefined);
+    let follow: Follow<unknown>;
+    try {
+      const rawInput = lastEventId === undefined ? input : { ...(isObject(input) ? input : {}), lastEventId };
+      follow = (await callProcedure("events", (await this.#context) as Context, async () => rawInput)) as Follow<unknown>;
+    } catch (error) {
+      if (this.#feeds.delete(id)) this.#sendError(id, error, "events");
+      return;
+    }
+    if (!this.#feeds.has(id)) return;
+    const connection = this.#connection;
+    this.#send({ id, result: { type: "started" } });
+    const sink = {
+      get backlog() {
+        return connection.backlog;
+      },
+      write: (frame: Buffer) => connection.write(frame),
+      tooSlow: () => connection.end(closeCodes.tooSlow, "too slow"),
+    };
+    const feed = await options.feeds.open({ wire: trpcWire(id), sink, channels: follow.channels, announce: true }, follow.cursor);
+    if (this.#feeds.has(id) && connection.open) this.#feeds.set(id, feed);
+    else feed.close();
+  }
+
+  #stop(id: RpcId): void {
+    this.#feeds.get(id)?.close();
+    this.#feeds.delete(id);
+    this.#send({ id, result: { type: "stopped" } });
+  }
+
+  #handOver(message: unknown): void {
+    this.#adapter ??= this.#openAdapter();
+    this.#decoded = message;
+    this.#adapter.emit("message", Buffer.from("{}"), false);
+  }
+
+  #openAdapter(): AdapterSocket {
+    const connection = this.#connection;
+    const adapter = new AdapterSocket(
+      (text) => connection.write(textFrame(text)),
+      () => connection.end(closeCodes.goingAway, "closed"),
+    );
+    const handle = getWSConnectionHandler({
+      router: appRouter,
+      createContext: () => this.#context as Promise<Context>,
+      maxBatchSize,
+      wss: undefined as unknown as WebSocketServer,
+      experimental_encoder: {
+        encode: (message: unknown) => {
+          this.#settle(message);
+          return JSON.stringify(message);
+        },
+        decode: () => this.#decoded,
+      },
+    });
+    handle(adapter as unknown as WebSocket, bareRequest);
+    return adapter;
+  }
+
+  /** A call is over with its answer, a subscription with its error or its end. */
+  #settle(message: unknown): void {
+    if (!isObject(message) || !isRpcId(message["id"])) return;
+    const { id, result } = message as { id: RpcId; result?: { type?: string } };
+    const kind = this.#calls.get(id);
+    if (kind === "call" || (kind === "subscription" && (result === undefined || result.type === "stopped"))) this.#calls.delete(id);
+  }
+
+  #send(message: unknown): void {
+    this.#connection.write(textFrame(JSON.stringify(message)));
+  }
+
+  #sendError(id: RpcId | null, error: unknown, path?: string): void {
+    const shape = getErrorShape({
+      config: appRouter._def._config,
+      error: getTRPCErrorFromUnknown(error),
+      type: "unknown",
+      path,
+      input: undefined,
+      ctx: undefined,
+    });
+    this.#send({ id, error: shape });
+  }
+
+  #close(): void {
+    for (const feed of this.#feeds.values()) feed?.close();
+    this.#feeds.clear();
+    this.#adapter?.emit("close");
+    for (const callback of this.#onClose.values()) callback();
+    this.#onClose.clear();
+  }
+}
