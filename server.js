@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 var required = [24, 7];
+var bundled = fileURLToPath(new URL("./node_modules/node/bin/node", import.meta.url));
 
 function isNewEnough(version) {
   var parts = version.split(".").map(Number);
@@ -35,7 +36,6 @@ function handOver(node) {
 if (isNewEnough(process.versions.node)) {
   import("./src/server.ts");
 } else {
-  var bundled = fileURLToPath(new URL("./node_modules/node/bin/node", import.meta.url));
   if (existsSync(bundled)) {
     handOver(bundled);
   } else {

@@ -33,7 +33,7 @@ export async function request(
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...headers,
     },
-    ...(payload !== undefined && { body: payload as BodyInit }),
+    ...(payload !== undefined && { body: payload as NonNullable<RequestInit["body"]> }),
   });
   const text = await response.text();
   const isJson = response.headers.get("content-type")?.startsWith("application/json");
