@@ -1,12 +1,13 @@
 /** The table of contents: every noun's procedures, every event. */
 
 import type { EventUnion } from "./core/events/event.ts";
-import { router } from "./core/trpc.ts";
+import { mergeRouters, router } from "./core/trpc.ts";
 import { authRouter } from "./features/auth/auth.router.ts";
 import { channelEvents, channelRouter } from "./features/channel/channel.router.ts";
 import { eventRouter, streamEvents } from "./features/event/event.router.ts";
 import { messageEvents, messageRouter } from "./features/message/message.router.ts";
 import { presenceEvents } from "./features/presence/presence.events.ts";
+import { presenceRouter } from "./features/presence/presence.router.ts";
 import { userEvents, userRouter } from "./features/user/user.router.ts";
 
 /** Every event a client can receive. */
@@ -15,7 +16,7 @@ export const catalogue = [...userEvents, ...channelEvents, ...messageEvents, ...
 export const appRouter = router({
   auth: authRouter,
   user: userRouter,
-  channel: channelRouter,
+  channel: mergeRouters(channelRouter, presenceRouter),
   message: messageRouter,
   ...eventRouter(catalogue),
 });

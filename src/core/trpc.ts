@@ -49,6 +49,7 @@ const t = initTRPC
   });
 
 export const router = t.router;
+export const mergeRouters = t.mergeRouters;
 
 /** Logs what nobody foresaw, with its request, before it becomes a bare INTERNAL_SERVER_ERROR. */
 const observed = t.procedure.use(async ({ ctx, path, next }) => {

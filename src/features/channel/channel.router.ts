@@ -1,13 +1,11 @@
 /** The noun `channel`: its shape, its events, its procedures. */
 import { z } from "zod";
-import type { Caller, Context, Transaction } from "../../core/context.ts";
+import type { Caller, Transaction } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
-import { latest } from "../../core/latest.ts";
 import { readPage } from "../../core/paging.ts";
 import { forwardPage, Id, text } from "../../core/schema.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
-import { ChannelUsers } from "../presence/presence.events.ts";
 import { ChannelEntity } from "./channel.entity.ts";
 import { type ChannelRecord, channelColumns, findChannel } from "./channel.queries.ts";
 
@@ -32,10 +30,6 @@ const [postChannel, putChannel, deleteChannel] = channelEvents;
 
 function toChannel(row: ChannelRecord): z.infer<typeof Channel> {
   return { id: row.id, title: row.title, description: row.description, user_id: row.userId };
-}
-
-async function requireChannel(ctx: Context, id: number): Promise<void> {
-  if (!(await findChannel(ctx.read, id))) throw new AppError("NOT_FOUND", "There is no such channel.");
 }
 
 /** The channel, if this caller may change it. */
@@ -132,73 +126,4 @@ export const channelRouter = router({
         transaction.append(deleteChannel, { id }, { channelId: id });
       }),
     ),
-
-  users: readProcedure
-    .meta({
-      openapi: { method: "GET", path: "/channel/{id}/users", tags: ["channel"], summary: "Who is in a channel now." },
-      rest: { errors: ["NOT_FOUND"] },
-    })
-    .input(z.object({ id: Id }))
-    .output(ChannelUsers)
-    .query(async ({ ctx, input: { id } }) => {
-      await requireChannel(ctx, id);
-      return { channel_id: id, users: ctx.presence.users(id) };
-    }),
-
-  startTyping: signedInProcedure
-    .meta({
-      openapi: {
-        method: "POST",
-        path: "/channel/{id}/typing",
-        tags: ["channel"],
-        summary: "Say that the caller is typing; it ends after 6 s of silence.",
-        protect: true,
-      },
-      rest: { success: 204, errors: ["NOT_FOUND"] },
-    })
-    .input(z.object({ id: Id }))
-    .output(z.void())
-    .mutation(async ({ ctx, input: { id } }) => {
-      await requireChannel(ctx, id);
-      const { userId } = ctx.caller;
-      ctx.presence.startTyping(id, userId);
-      ctx.socket?.onClose(`typing:${id}`, () => ctx.presence.stopTyping(id, userId));
-    }),
-
-  stopTyping: signedInProcedure
-    .meta({
-      openapi: {
-        method: "DELETE",
-        path: "/channel/{id}/typing",
-        tags: ["channel"],
-        summary: "Say that the caller has stopped typing.",
-        protect: true,
-      },
-      rest: { success: 204, errors: ["NOT_FOUND"] },
-    })
-    .input(z.object({ id: Id }))
-    .output(z.void())
-    .mutation(async ({ ctx, input: { id } }) => {
-      await requireChannel(ctx, id);
-      ctx.presence.stopTyping(id, ctx.caller.userId);
-    }),
-
-  /** While it is open the caller is in that channel. Yields who is in it, at once and at each change. */
-  presence: signedInProcedure.input(z.object({ id: Id })).subscription(async function* ({
-    ctx,
-    input: { id },
-    signal,
-  }): AsyncGenerator<z.infer<typeof ChannelUsers>, void> {
-    await requireChannel(ctx, id);
-    const leave = ctx.presence.enter(id, ctx.caller.userId);
-    const changes = latest<number[]>(signal);
-    const unwatch = ctx.presence.watch(id, (users) => (users ? changes.set(users) : changes.end()));
-    try {
-      yield { channel_id: id, users: ctx.presence.users(id) };
-      for await (const users of changes) yield { channel_id: id, users };
-    } finally {
-      unwatch();
-      leave({ lingering: !ctx.socket?.open });
-    }
-  }),
 });
