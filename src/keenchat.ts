@@ -28,6 +28,7 @@ import { Cors, createRequestListener, type Exchange, methodNotAllowed, send, sen
 import { openApiDocument } from "./transports/openapi.ts";
 import { createRest } from "./transports/rest.ts";
 import { listen, portOf } from "./transports/server.ts";
+import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
 import { createWebSockets } from "./transports/websocket.ts";
 
@@ -126,7 +127,9 @@ async function serve(config: Config, clock: Clock, logger: Logger, database: Dat
   const headCursor = () => log.head.id;
   const rest = createRest({ services, originOf, headCursor, feeds, connections, clock });
   const trpc = createTrpcHttp({ services, originOf, headCursor });
-  const webSockets = createWebSockets({ services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError });
+  const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError };
+  const socketIo = createSocketIo(socketOptions);
+  const webSockets = createWebSockets({ ...socketOptions, socketIo });
 
   /** Documents that need no token and look at none. */
   const documents: Record<string, (exchange: Exchange) => Promise<void> | void> = {
@@ -139,14 +142,15 @@ async function serve(config: Config, clock: Clock, logger: Logger, database: Dat
   };
 
   async function handle(exchange: Exchange): Promise<void> {
-    const [first = "", ...rest_] = exchange.target.segments;
-    const document = rest_.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
+    const [first = "", ...others] = exchange.target.segments;
+    const document = others.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
     if (document) {
       if (exchange.request.method === "OPTIONS") return sendOptions(exchange, ["GET"]);
       if (exchange.request.method !== "GET" && exchange.request.method !== "HEAD") throw methodNotAllowed(exchange.response, ["GET"]);
       return document(exchange);
     }
-    if (first === "trpc" && rest_.length > 0) return trpc(exchange);
+    if (first === "trpc" && others.length > 0) return trpc(exchange);
+    if (first === "socket.io" && others.length === 0) return socketIo.handle(exchange);
     if (!(await rest(exchange))) throw new AppError("NOT_FOUND", "There is nothing at this path.");
   }
 
@@ -165,7 +169,8 @@ async function serve(config: Config, clock: Clock, logger: Logger, database: Dat
     host: config.host,
     onRequest: createRequestListener({
       cors,
-      handle: () => {
+      handle: (exchange) => {
+        if (exchange.target.segments[0] === "socket.io" && exchange.target.segments.length === 1) return socketIo.handle(exchange);
         throw new AppError("NOT_FOUND", "This port speaks WebSocket; the REST paths are on PORT.");
       },
       onError,
@@ -183,6 +188,7 @@ async function serve(config: Config, clock: Clock, logger: Logger, database: Dat
     const servers = [restServer, wsServer];
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     connections.endAll();
+    socketIo.close();
     for (const server of servers) server.closeIdleConnections();
     // A request that takes its time does not hold up the stop for ever.
     const cancel = clock.after(drainMs, () => servers.forEach((server) => void server.closeAllConnections()));

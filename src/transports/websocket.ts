@@ -10,9 +10,11 @@ import type { Feeds } from "../core/events/feed.ts";
 import { nextRequestId } from "../core/random.ts";
 import type { Services } from "../core/services.ts";
 import { type CloseCode, type Connections, closeCodes, type Slot } from "./connections.ts";
+import { FrameRate } from "./frame-rate.ts";
 import { checkHost, parseTarget, readToken, single, type Target } from "./gate.ts";
 import type { Cors } from "./http.ts";
 import { PlainSocket } from "./plain.ts";
+import type { SocketIo } from "./socket-io.ts";
 import { announcesParams, isTrpcFrame, TrpcSocket } from "./trpc-ws.ts";
 
 export interface SocketLimits {
@@ -21,7 +23,7 @@ export interface SocketLimits {
   readonly framesPerSecond: number;
 }
 
-export interface WebSocketOptions {
+export interface SocketOptions {
   readonly services: Services;
   readonly feeds: Feeds;
   readonly connections: Connections;
@@ -33,12 +35,15 @@ export interface WebSocketOptions {
   readonly onError: (error: unknown, requestId: string) => void;
 }
 
+export interface WebSocketOptions extends SocketOptions {
+  readonly socketIo: SocketIo;
+}
+
 const maxPayloadBytes = 64 * 1024;
 const maxFragments = 64;
 const heartbeatMs = 15_000;
 /** How long a peer may take over its half of the close before the connection is cut. */
 const closeGraceMs = 1_500;
-const floodSeconds = 5;
 
 /** One open WebSocket, whatever it speaks. */
 export class Connection {
@@ -48,20 +53,19 @@ export class Connection {
   /** The token of the URL or the header. */
   readonly token: string | undefined;
   readonly slot: Slot;
-  readonly options: WebSocketOptions;
+  readonly options: SocketOptions;
   readonly #ws: WebSocket;
   readonly #socket: NetSocket;
   readonly #drainListeners = new Set<() => void>();
   #receive: (data: Buffer, isBinary: boolean) => void = () => {};
+  readonly #rate: FrameRate;
   #alive = true;
-  #frames = 0;
-  #frameSecond = 0;
-  #floodedSeconds = 0;
 
-  constructor(ws: WebSocket, socket: NetSocket, upgrade: Upgrade, options: WebSocketOptions) {
+  constructor(ws: WebSocket, socket: NetSocket, upgrade: Upgrade, options: SocketOptions) {
     this.#ws = ws;
     this.#socket = socket;
     this.options = options;
+    this.#rate = new FrameRate(options.clock, options.limits.framesPerSecond);
     this.target = upgrade.target;
     this.origin = upgrade.origin;
     this.requestId = upgrade.requestId;
@@ -75,7 +79,9 @@ export class Connection {
     });
     ws.on("message", (data: RawData, isBinary) => {
       this.#alive = true;
-      if (this.open && !this.#floods()) this.#receive(data as Buffer, isBinary);
+      if (!this.open) return;
+      if (this.#rate.floods()) this.end(closeCodes.abuse, "too many frames");
+      else this.#receive(data as Buffer, isBinary);
     });
   }
 
@@ -121,20 +127,6 @@ export class Connection {
     }
     this.#alive = false;
     if (this.open) this.#ws.ping();
-  }
-
-  /** Too many frames in a second are borne for a while; then the socket is closed. */
-  #floods(): boolean {
-    const second = Math.floor(this.options.clock.monotonic() / 1_000);
-    if (second !== this.#frameSecond) {
-      const { framesPerSecond } = this.options.limits;
-      this.#floodedSeconds = this.#frames > framesPerSecond && second === this.#frameSecond + 1 ? this.#floodedSeconds + 1 : 0;
-      this.#frameSecond = second;
-      this.#frames = 0;
-      if (this.#floodedSeconds >= floodSeconds) this.end(closeCodes.abuse, "too many frames");
-    }
-    this.#frames += 1;
-    return !this.open;
   }
 }
 
@@ -207,12 +199,16 @@ export function createWebSockets(options: WebSocketOptions) {
     for (const connection of open) connection.beat();
   });
 
-  function admit(request: IncomingMessage, requestId: string): Omit<Upgrade, "slot"> & { serve: (connection: Connection) => void } {
+  function admit(
+    request: IncomingMessage,
+    requestId: string,
+  ): (Omit<Upgrade, "slot"> & { serve: (connection: Connection) => void }) | undefined {
     if (draining()) throw new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });
     checkHost(request);
     if (!cors.allows(request.headers.origin)) throw new AppError("FORBIDDEN", "This origin may not open sockets here.");
     const target = parseTarget(request.url ?? "/");
     const [first, ...rest] = target.segments;
+    if (first === "socket.io" && rest.length === 0) return undefined;
     if (rest.length > 0 || (first !== undefined && first !== "trpc"))
       throw new AppError("NOT_FOUND", "There is no WebSocket at this path.");
     single(target.query, "cursor");
@@ -233,7 +229,12 @@ export function createWebSockets(options: WebSocketOptions) {
       const requestId = nextRequestId();
       socket.on("error", () => socket.destroy());
       try {
-        const { serve, ...upgrade } = admit(request, requestId);
+        const admitted = admit(request, requestId);
+        if (!admitted) {
+          options.socketIo.upgrade(request, socket, head);
+          return;
+        }
+        const { serve, ...upgrade } = admitted;
         let connection: Connection | undefined;
         const slot = connections.open({
           address: upgrade.origin.address,

@@ -1,0 +1,30 @@
+/** Owns the limit on what a client sends: too many frames in a second are borne for a while, then no longer. */
+import type { Clock } from "../core/clock.ts";
+
+const floodSeconds = 5;
+
+export class FrameRate {
+  readonly #clock: Clock;
+  readonly #framesPerSecond: number;
+  #frames = 0;
+  #second = 0;
+  #floodedSeconds = 0;
+
+  constructor(clock: Clock, framesPerSecond: number) {
+    this.#clock = clock;
+    this.#framesPerSecond = framesPerSecond;
+  }
+
+  /** Counts one frame; true once the limit was passed in each of the last 5 seconds. */
+  floods(): boolean {
+    const second = Math.floor(this.#clock.monotonic() / 1_000);
+    if (second !== this.#second) {
+      const consecutive = second === this.#second + 1;
+      this.#floodedSeconds = consecutive && this.#frames > this.#framesPerSecond ? this.#floodedSeconds + 1 : 0;
+      this.#second = second;
+      this.#frames = 0;
+    }
+    this.#frames += 1;
+    return this.#floodedSeconds >= floodSeconds;
+  }
+}

@@ -1,0 +1,138 @@
+/** Owns Socket.IO, majors 1 to 4 of its clients: the library speaks the protocol, the shim and the feed are those of the plain wire. */
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { Server, type Socket } from "socket.io";
+import type { Sink, Wire } from "../core/events/feed.ts";
+import { nextRequestId } from "../core/random.ts";
+import { type CloseCode, closeCodes } from "./connections.ts";
+import { FrameRate } from "./frame-rate.ts";
+import { parseTarget, readToken, single } from "./gate.ts";
+import { type Exchange, sendOptions } from "./http.ts";
+import { Shim } from "./shim.ts";
+import type { SocketOptions } from "./websocket.ts";
+
+const heartbeatMs = 15_000;
+const maxPayloadBytes = 64 * 1024;
+const connectWithinMs = 10_000;
+const closeGraceMs = 1_500;
+
+/** What the library leaves untyped: its engine, and a transport's readiness. */
+interface Engine {
+  handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  close(): void;
+}
+interface Transport {
+  readonly name: string;
+  readonly writable: boolean;
+  on(event: "ready", listener: () => void): void;
+  readonly socket?: { close(code: number, reason: string): void; terminate(): void };
+}
+
+/** An event packet of Socket.IO's protocol, the same text in every version of it: encoded once, sent to all. */
+function packet(name: string, payload: string, id?: string): string {
+  return `2[${JSON.stringify(name)},${payload}${id === undefined ? "" : `,"${id}"`}]`;
+}
+
+const socketIoWire: Wire<readonly string[]> = {
+  shared: true,
+  encode: (name, payload, id) => [packet(name, payload, id)],
+  join: (frames) => frames.flat(),
+};
+
+/** One Socket.IO client. Nothing is handed over before the transport has taken what came before: the library's own buffer has no bound. */
+function serve(socket: Socket, options: SocketOptions): void {
+  const { connections, clock, originOf, limits } = options;
+  const { conn, request } = socket;
+  const transport = () => conn.transport as unknown as Transport;
+  const isFree = () => transport().writable && (conn as unknown as { writeBuffer: unknown[] }).writeBuffer.length === 0;
+  const origin = originOf(request);
+
+  const end = (code: CloseCode, reason: string) => {
+    const { socket: ws } = transport();
+    ws?.close(code, reason);
+    if (!ws) socket.disconnect(true);
+    else if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => ws.terminate());
+  };
+  const slot = connections.open({ address: origin.address, caller: null, end });
+  if (!slot) {
+    end(closeCodes.abuse, "too many connections from this address");
+    return;
+  }
+
+  const send = (text: string) => void conn.send(text, { compress: false });
+  const sink: Sink<readonly string[]> = {
+    get backlog() {
+      return isFree() ? 0 : Number.POSITIVE_INFINITY;
+    },
+    write: (packets) => packets.forEach(send),
+    tooSlow: () => end(closeCodes.tooSlow, "too slow"),
+  };
+  const { query } = parseTarget(request.url ?? "/");
+  const shim = new Shim({
+    options,
+    slot,
+    origin,
+    requestId: nextRequestId(),
+    wire: socketIoWire,
+    sink,
+    cursor: single(query, "cursor"),
+    token: readToken(request, query),
+    emit: (event, payload, id) => send(packet(event, payload, id)),
+  });
+
+  const resumeWhenReady = () => transport().on("ready", () => shim.resume());
+  resumeWhenReady();
+  conn.on("upgrade", () => {
+    resumeWhenReady();
+    shim.resume();
+  });
+  const rate = new FrameRate(clock, limits.framesPerSecond);
+  conn.on("packet", () => rate.floods() && end(closeCodes.abuse, "too many frames"));
+  socket.onAny((event: string, data: unknown) => shim.receive(event, typeof data === "function" ? undefined : data));
+  socket.on("disconnect", () => {
+    slot.close();
+    shim.close({ lingering: true });
+  });
+}
+
+/** Serves `/socket.io/` on any HTTP server, requests and upgrades alike. */
+export function createSocketIo(options: SocketOptions) {
+  const io = new Server({
+    serveClient: false,
+    allowEIO3: true,
+    destroyUpgrade: false,
+    pingInterval: heartbeatMs,
+    pingTimeout: heartbeatMs,
+    connectTimeout: connectWithinMs,
+    maxHttpBufferSize: maxPayloadBytes,
+    perMessageDeflate: false,
+    httpCompression: false,
+  });
+  // Attached to a server that never listens: what comes in has passed our gate and is handed to the engine.
+  io.attach(new HttpServer());
+  const engine = io.engine as unknown as Engine;
+  io.on("connection", (socket) => serve(socket, options));
+
+  /** Refuses, before the handshake, what the shim could not make sense of after it. */
+  function check(request: IncomingMessage): void {
+    const { query } = parseTarget(request.url ?? "/");
+    single(query, "cursor");
+    readToken(request, query);
+  }
+
+  return {
+    handle(exchange: Exchange): void {
+      if (exchange.request.method === "OPTIONS") return sendOptions(exchange, ["GET", "POST"]);
+      check(exchange.request);
+      engine.handleRequest(exchange.request, exchange.response);
+    },
+    upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+      check(request);
+      engine.handleUpgrade(request, socket, head);
+    },
+    close: () => engine.close(),
+  };
+}
+
+export type SocketIo = ReturnType<typeof createSocketIo>;
