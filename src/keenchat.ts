@@ -17,6 +17,7 @@ import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
 import type { Database } from "./db/database.ts";
 import { SettingEntity } from "./db/log.entity.ts";
+import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
 import { LocalPresence } from "./features/presence/presence.ts";
@@ -45,6 +46,7 @@ export interface Keenchat {
 export interface Overrides {
   readonly clock?: Clock;
   readonly logger?: Logger;
+  readonly retention?: Retention;
 }
 
 const drainMs = 10_000;
@@ -82,14 +84,14 @@ export async function startKeenchat(config: Config, overrides: Overrides = {}): 
   const logger = overrides.logger ?? createLogger(config.logLevel);
   const database = config.database.kind === "memory" ? await openMemory() : await openSqlite(config.database.path);
   try {
-    return await serve(config, clock, logger, database);
+    return await serve(config, { clock, logger, retention: overrides.retention ?? defaultRetention }, database);
   } catch (error) {
     await database.close();
     throw error;
   }
 }
 
-async function serve(config: Config, clock: Clock, logger: Logger, database: Database): Promise<Keenchat> {
+async function serve(config: Config, { clock, logger, retention }: Required<Overrides>, database: Database): Promise<Keenchat> {
   const onError = (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
   const { read } = database;
   const log = await EventLog.open(read);
@@ -99,6 +101,7 @@ async function serve(config: Config, clock: Clock, logger: Logger, database: Dat
   const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
   tokens.onEnd((sessionId) => connections.endSession(sessionId));
   const presence = new LocalPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral));
+  const stopRetention = startRetention({ read, log, writer, clock, onError }, retention);
   log.subscribe((events) => {
     for (const event of events) {
       if (event.name === endSession.name && event.internal !== undefined)
@@ -194,6 +197,7 @@ async function serve(config: Config, clock: Clock, logger: Logger, database: Dat
     const cancel = clock.after(drainMs, () => servers.forEach((server) => void server.closeAllConnections()));
     await Promise.all(closed);
     cancel();
+    stopRetention();
     await writer.drain();
     webSockets.stopHeartbeat();
     await database.close();

@@ -39,41 +39,41 @@ function hideInternal(event: LogEvent): LogEvent {
 }
 
 class OpenTransaction implements Transaction, BatchTransaction {
-  readonly #connection: WriteConnection;
+  readonly connection: WriteConnection;
   readonly #drafts: Draft[] = [];
   readonly blanked: Subject[] = [];
   readonly #counter: { seq: number; messageId: number };
   readonly now: number;
 
   constructor(connection: WriteConnection, counter: { seq: number; messageId: number }, now: number) {
-    this.#connection = connection;
+    this.connection = connection;
     this.#counter = counter;
     this.now = now;
   }
 
   find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
-    return this.#connection.find(entity, where);
+    return this.connection.find(entity, where);
   }
   insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
-    return this.#connection.insert(entity, row);
+    return this.connection.insert(entity, row);
   }
   update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
-    return this.#connection.update(entity, where, changes);
+    return this.connection.update(entity, where, changes);
   }
   remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
-    return this.#connection.remove(entity, where);
+    return this.connection.remove(entity, where);
   }
   all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
-    return this.#connection.all(sql, params);
+    return this.connection.all(sql, params);
   }
   get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
-    return this.#connection.get(sql, params);
+    return this.connection.get(sql, params);
   }
   findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
-    return keys.length === 0 ? Promise.resolve([]) : this.#connection.findMany(table, columns, keyColumns, keys);
+    return keys.length === 0 ? Promise.resolve([]) : this.connection.findMany(table, columns, keyColumns, keys);
   }
   insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void> {
-    return rows.length === 0 ? Promise.resolve() : this.#connection.insertMany(table, columns, rows);
+    return rows.length === 0 ? Promise.resolve() : this.connection.insertMany(table, columns, rows);
   }
 
   nextMessageId(): number {
@@ -92,8 +92,8 @@ class OpenTransaction implements Transaction, BatchTransaction {
   /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
   async finish(tag: string): Promise<LogEvent[]> {
     for (const { messageId, channelId } of this.blanked) {
-      if (messageId === undefined) await this.#connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
-      else await this.#connection.run("update event set payload = null where message_id = ?", [messageId]);
+      if (messageId === undefined) await this.connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
+      else await this.connection.run("update event set payload = null where message_id = ?", [messageId]);
     }
     const events = this.#drafts.map(({ name, payload, subject }, index): LogEvent => {
       const seq = this.#counter.seq + index + 1;
@@ -106,7 +106,7 @@ class OpenTransaction implements Transaction, BatchTransaction {
       ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
       events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
     );
-    await this.#connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
+    await this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
     return events;
   }
 }
@@ -144,6 +144,12 @@ export class Writer {
       this.#open.set(batch, unit);
       return unit;
     }, value);
+  }
+
+  /** Runs SQL that changes nothing a reader can see, in its turn. */
+  maintain(change: (connection: WriteConnection) => Promise<void>): Promise<void> {
+    const alone: Batch<undefined, void> = { run: async (transaction) => [await change((transaction as OpenTransaction).connection)] };
+    return this.#add(() => this.#newUnit(alone), undefined);
   }
 
   /** Resolves when everything that waits has been written. */

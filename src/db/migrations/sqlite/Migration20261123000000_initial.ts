@@ -1,4 +1,5 @@
 import { Migration } from "@mikro-orm/migrations";
+import { systemClock } from "../../../core/clock.ts";
 import { randomTag } from "../../../core/random.ts";
 
 /** Every table, the two original channels, and the log's origin: the position before the first event. */
@@ -37,7 +38,7 @@ export class Migration20261123000000_initial extends Migration {
       "insert into `channel` (`id`, `title`, `description`) values (1, 'General', 'General discussion.'), (2, 'Code', 'Electric sheep dreams.')",
     );
     this.addSql("insert into `counter` (`id`, `seq`, `message_id`) values (1, 0, 0)");
-    this.addSql(`insert into \`event\` (\`seq\`, \`tag\`, \`name\`, \`at\`) values (0, '${randomTag(6)}', 'origin', 0)`);
+    this.addSql(`insert into \`event\` (\`seq\`, \`tag\`, \`name\`, \`at\`) values (0, '${randomTag(6)}', 'origin', ${systemClock.now()})`);
   }
 
   override down(): void {
