@@ -1,5 +1,5 @@
 /** The tables of the event log and of the counter row that orders it, and the settings this database made for itself. */
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { defineEntity, p } from "@mikro-orm/core";
 
 export const EventEntity = defineEntity({
   name: "Event",
@@ -38,5 +38,3 @@ export const SettingEntity = defineEntity({
     value: p.text(),
   },
 });
-
-export type EventRow = InferEntity<typeof EventEntity>;

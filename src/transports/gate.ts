@@ -11,7 +11,7 @@ export interface Target {
   readonly query: ReadonlyMap<string, readonly string[]>;
 }
 
-export const maxBodyBytes = 64 * 1024;
+const maxBodyBytes = 64 * 1024;
 /** How much more of a body that is too large is read and dropped, so that the answer is read and not reset. */
 const maxDrainedBytes = 8 * 1024 * 1024;
 
@@ -151,7 +151,7 @@ function plain(address: string): string {
   return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
 }
 
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   return loopback.check(address, family(address));
 }
 

@@ -79,7 +79,7 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   send(response, status, JSON.stringify(value));
 }
 
-export function sendError(response: ServerResponse, error: unknown, requestId: string): ErrorDescription {
+function sendError(response: ServerResponse, error: unknown, requestId: string): ErrorDescription {
   const description = describeError(error);
   if (response.headersSent) {
     response.destroy();

@@ -1,5 +1,5 @@
 /** The table of sessions: a token lives as long as its row. */
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { defineEntity, p } from "@mikro-orm/core";
 import { UserEntity } from "../user/user.entity.ts";
 
 export const SessionEntity = defineEntity({
@@ -12,5 +12,3 @@ export const SessionEntity = defineEntity({
     expiresAt: p.bigint("number").index(),
   },
 });
-
-export type SessionRow = InferEntity<typeof SessionEntity>;

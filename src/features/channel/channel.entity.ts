@@ -1,5 +1,5 @@
 /** The table of channels, and how a row goes out. */
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { defineEntity, p } from "@mikro-orm/core";
 import { UserEntity } from "../user/user.entity.ts";
 
 export const ChannelEntity = defineEntity({
@@ -13,5 +13,3 @@ export const ChannelEntity = defineEntity({
     userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").nullable().index(),
   },
 });
-
-export type ChannelRow = InferEntity<typeof ChannelEntity>;

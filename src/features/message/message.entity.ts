@@ -1,5 +1,5 @@
 /** The tables of messages and of the keys that make posting repeatable. */
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { defineEntity, p } from "@mikro-orm/core";
 import { ChannelEntity } from "../channel/channel.entity.ts";
 import { UserEntity } from "../user/user.entity.ts";
 
@@ -31,6 +31,3 @@ export const MessageKeyEntity = defineEntity({
     bodyHash: p.string().length(64),
   },
 });
-
-export type MessageRow = InferEntity<typeof MessageEntity>;
-export type MessageKeyRow = InferEntity<typeof MessageKeyEntity>;

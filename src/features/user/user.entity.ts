@@ -1,5 +1,5 @@
 /** The table of users, and how a row goes out. */
-import { defineEntity, type InferEntity, p } from "@mikro-orm/core";
+import { defineEntity, p } from "@mikro-orm/core";
 
 export const UserEntity = defineEntity({
   name: "User",
@@ -15,5 +15,3 @@ export const UserEntity = defineEntity({
     createdAt: p.bigint("number"),
   },
 });
-
-export type UserRow = InferEntity<typeof UserEntity>;

@@ -1,0 +1,115 @@
+/** What each variable of the environment means, and how a wrong one says so. */
+import { describe, expect, test } from "vitest";
+import { ConfigError, readConfig, variables } from "../src/config.ts";
+
+test("an empty environment gives the documented defaults", () => {
+  expect(readConfig({})).toEqual({
+    port: 5000,
+    websocketsPort: 5001,
+    host: undefined,
+    database: { kind: "sqlite", path: "data/keenchat.db" },
+    authSecret: undefined,
+    rules: { admin: undefined, signUp: "open", anonymousRead: true, tokenTtlMs: 30 * 86_400_000 },
+    corsOrigins: ["*"],
+    trustedProxies: [],
+    metricsToken: undefined,
+    logLevel: "info",
+    limits: { socketsPerAddress: 1_000, subscriptionsPerSocket: 50, callsPerSocket: 16, framesPerSecond: 200 },
+  });
+});
+
+test("an empty variable counts as unset", () => {
+  const empty = Object.fromEntries(Object.keys(variables.shape).map((name) => [name, ""]));
+  expect(readConfig(empty)).toEqual(readConfig({}));
+});
+
+test("a variable that is not ours is not looked at", () => {
+  expect(readConfig({ DATABASE: "x", PORTS: "-1" })).toEqual(readConfig({}));
+});
+
+test.each([
+  ["90s", 90_000],
+  ["15m", 900_000],
+  ["12h", 43_200_000],
+  ["30d", 2_592_000_000],
+])("TOKEN_TTL %s is %d ms", (value, tokenTtlMs) => {
+  expect(readConfig({ TOKEN_TTL: value }).rules.tokenTtlMs).toBe(tokenTtlMs);
+});
+
+test.each([
+  ["sqlite::memory:", { kind: "memory" }],
+  ["sqlite:chat.db", { kind: "sqlite", path: "chat.db" }],
+  ["sqlite:./data/chat.db", { kind: "sqlite", path: "./data/chat.db" }],
+  ["sqlite:/var/lib/keenchat.db", { kind: "sqlite", path: "/var/lib/keenchat.db" }],
+])("DATABASE_URL %s is understood", (value, database) => {
+  expect(readConfig({ DATABASE_URL: value }).database).toEqual(database);
+});
+
+test("lists are split at commas, and white space around their items is no part of them", () => {
+  const config = readConfig({ CORS_ORIGINS: "https://a.example, http://b.example:8080", TRUSTED_PROXIES: "10.0.0.1 , 10.1.0.0/16, ::1" });
+  expect(config.corsOrigins).toEqual(["https://a.example", "http://b.example:8080"]);
+  expect(config.trustedProxies).toEqual(["10.0.0.1", "10.1.0.0/16", "::1"]);
+});
+
+test("the two ports may both be any free one", () => {
+  expect(readConfig({ PORT: "0", WEBSOCKETS_PORT: "0" })).toMatchObject({ port: 0, websocketsPort: 0 });
+});
+
+/** Values that cannot work. Each variable with a form of its own is in here; src/config.ts says what each wants. */
+const wrong: readonly (readonly [string, string])[] = [
+  ["PORT", "65536"],
+  ["PORT", "-1"],
+  ["PORT", "5000.5"],
+  ["PORT", "0x10"],
+  ["PORT", " 80"],
+  ["PORT", "http"],
+  ["WEBSOCKETS_PORT", "99999"],
+  ["WEBSOCKETS_PORT", "5000"],
+  ["DATABASE_URL", "data/keenchat.db"],
+  ["DATABASE_URL", "sqlite:"],
+  ["DATABASE_URL", "mysql://localhost/chat"],
+  ["AUTH_SECRET", "x".repeat(31)],
+  ["TOKEN_TTL", "30"],
+  ["TOKEN_TTL", "0d"],
+  ["TOKEN_TTL", "1.5h"],
+  ["TOKEN_TTL", "-1d"],
+  ["TOKEN_TTL", "30 d"],
+  ["TOKEN_TTL", "1w"],
+  ["ADMIN", "a"],
+  ["ADMIN", "no spaces"],
+  ["SIGN_UP", "maybe"],
+  ["SIGN_UP", "CLOSED"],
+  ["ANONYMOUS_READ", "yes"],
+  ["ANONYMOUS_READ", "1"],
+  ["CORS_ORIGINS", ","],
+  ["CORS_ORIGINS", "chat.example"],
+  ["CORS_ORIGINS", "https://chat.example/"],
+  ["TRUSTED_PROXIES", "proxy.example"],
+  ["TRUSTED_PROXIES", "10.0.0.0/33"],
+  ["LOG_LEVEL", "verbose"],
+  ["MAX_SOCKETS_PER_ADDRESS", "0"],
+  ["MAX_SUBSCRIPTIONS_PER_SOCKET", "-5"],
+  ["MAX_CALLS_PER_SOCKET", "many"],
+  ["MAX_FRAMES_PER_SECOND", "1e3"],
+];
+
+describe("a value that cannot work", () => {
+  test.each(wrong)("%s=%s is refused by its name, in one line", (name, value) => {
+    const read = () => readConfig({ [name]: value });
+    expect(read).toThrow(ConfigError);
+    expect(read).toThrow(new RegExp(`^${name} [^\n]+$`));
+  });
+
+  test("is told of together with every other one", () => {
+    expect(() => readConfig({ PORT: "x", SIGN_UP: "x" })).toThrow(/PORT .*; SIGN_UP /);
+  });
+
+  test("is never repeated where it may be a secret", () => {
+    expect(() => readConfig({ AUTH_SECRET: "hunter2" })).toThrow(/^(?!.*hunter2)/s);
+  });
+
+  test("is tried above for every variable that has a form", () => {
+    const free = new Set(["HOST", "METRICS_TOKEN", "REDIS_URL"]);
+    expect(new Set(wrong.map(([name]) => name))).toEqual(new Set(Object.keys(variables.shape).filter((name) => !free.has(name))));
+  });
+});
