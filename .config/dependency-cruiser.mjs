@@ -60,7 +60,7 @@ export default {
       from: { path: "^web/" },
       to: { path: "^(src|test|bench)/" },
     },
-    { name: "no-cycles", severity: "error", from: { path: ours }, to: { circular: true, viaOnly: { dependencyTypesNot: ["type-only"] } } },
+    { name: "no-cycles", severity: "error", from: { path: ours }, to: { circular: true } },
     { name: "no-barrels", severity: "error", comment: "No index.ts in src.", from: {}, to: { path: "^src/.*index[.]ts$" } },
     {
       name: "no-orphans",

@@ -3,7 +3,7 @@ import type { Sink } from "../core/events/feed.ts";
 import { plainText, plainWire, textFrame } from "../core/events/wires.ts";
 import { single } from "./gate.ts";
 import { Shim } from "./shim.ts";
-import type { Connection } from "./websocket.ts";
+import type { Connection } from "./socket.ts";
 
 /** A frame as a client sends it: `{"event":…,"data":…}`. */
 function parseFrame(data: Buffer): { event: string; data: unknown } | undefined {

@@ -9,7 +9,7 @@ import { FrameRate } from "./frame-rate.ts";
 import { parseTarget, readToken, single } from "./gate.ts";
 import { type Exchange, sendOptions } from "./http.ts";
 import { Shim } from "./shim.ts";
-import type { SocketOptions } from "./websocket.ts";
+import type { SocketOptions } from "./socket.ts";
 
 const heartbeatMs = 15_000;
 const maxPayloadBytes = 64 * 1024;

@@ -14,7 +14,7 @@ import { createContext } from "../core/services.ts";
 import { closeCodes } from "./connections.ts";
 import type { Target } from "./gate.ts";
 import { callProcedure } from "./procedures.ts";
-import type { Connection } from "./websocket.ts";
+import type { Connection } from "./socket.ts";
 
 const maxBatchSize = 20;
 const paramsWithinMs = 10_000;

@@ -1,39 +1,15 @@
-/** Owns WebSocket connections from the upgrade to the close: the handshake, frame limits, heartbeats, and which wire a socket speaks. */
+/** Owns the way to an open WebSocket: the upgrade, the handshake, and which wire a socket speaks. */
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type RawData, type WebSocket, WebSocketServer } from "ws";
-import type { Clock } from "../core/clock.ts";
-import type { Origin } from "../core/context.ts";
+import { WebSocketServer } from "ws";
 import { AppError, describeError, toErrorBody } from "../core/errors.ts";
-import type { Feeds } from "../core/events/feed.ts";
 import { nextRequestId } from "../core/random.ts";
-import type { Services } from "../core/services.ts";
-import { type CloseCode, type Connections, closeCodes, type Slot } from "./connections.ts";
-import { FrameRate } from "./frame-rate.ts";
-import { checkHost, parseTarget, readToken, single, type Target } from "./gate.ts";
-import type { Cors } from "./http.ts";
+import { checkHost, parseTarget, readToken, single } from "./gate.ts";
 import { PlainSocket } from "./plain.ts";
+import { Connection, type SocketOptions, type Upgrade } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
 import { announcesParams, isTrpcFrame, TrpcSocket } from "./trpc-ws.ts";
-
-export interface SocketLimits {
-  readonly subscriptionsPerSocket: number;
-  readonly callsPerSocket: number;
-  readonly framesPerSecond: number;
-}
-
-export interface SocketOptions {
-  readonly services: Services;
-  readonly feeds: Feeds;
-  readonly connections: Connections;
-  readonly clock: Clock;
-  readonly cors: Cors;
-  readonly limits: SocketLimits;
-  readonly originOf: (request: IncomingMessage) => Origin;
-  readonly draining: () => boolean;
-  readonly onError: (error: unknown, requestId: string) => void;
-}
 
 export interface WebSocketOptions extends SocketOptions {
   readonly socketIo: SocketIo;
@@ -42,102 +18,6 @@ export interface WebSocketOptions extends SocketOptions {
 const maxPayloadBytes = 64 * 1024;
 const maxFragments = 64;
 const heartbeatMs = 15_000;
-/** How long a peer may take over its half of the close before the connection is cut. */
-const closeGraceMs = 1_500;
-
-/** One open WebSocket, whatever it speaks. */
-export class Connection {
-  readonly target: Target;
-  readonly origin: Origin;
-  readonly requestId: string;
-  /** The token of the URL or the header. */
-  readonly token: string | undefined;
-  readonly slot: Slot;
-  readonly options: SocketOptions;
-  readonly #ws: WebSocket;
-  readonly #socket: NetSocket;
-  readonly #drainListeners = new Set<() => void>();
-  #receive: (data: Buffer, isBinary: boolean) => void = () => {};
-  readonly #rate: FrameRate;
-  #alive = true;
-
-  constructor(ws: WebSocket, socket: NetSocket, upgrade: Upgrade, options: SocketOptions) {
-    this.#ws = ws;
-    this.#socket = socket;
-    this.options = options;
-    this.#rate = new FrameRate(options.clock, options.limits.framesPerSecond);
-    this.target = upgrade.target;
-    this.origin = upgrade.origin;
-    this.requestId = upgrade.requestId;
-    this.token = upgrade.token;
-    this.slot = upgrade.slot;
-    socket.on("drain", () => {
-      for (const listener of this.#drainListeners) listener();
-    });
-    ws.on("pong", () => {
-      this.#alive = true;
-    });
-    ws.on("message", (data: RawData, isBinary) => {
-      this.#alive = true;
-      if (!this.open) return;
-      if (this.#rate.floods()) this.end(closeCodes.abuse, "too many frames");
-      else this.#receive(data as Buffer, isBinary);
-    });
-  }
-
-  get open(): boolean {
-    return this.#ws.readyState === this.#ws.OPEN;
-  }
-
-  /** Bytes that wait in this process for the peer. */
-  get backlog(): number {
-    return this.#socket.writableLength;
-  }
-
-  /** Writes whole frames in one call; ws itself writes frame by frame. Compression is off, so the two never mix inside a frame. */
-  write(frames: Buffer): void {
-    if (this.open) this.#socket.write(frames);
-  }
-
-  onDrain(listener: () => void): () => void {
-    this.#drainListeners.add(listener);
-    return () => this.#drainListeners.delete(listener);
-  }
-
-  /** Sends each frame from now on to `receive`; one receiver at a time. */
-  onFrame(receive: (data: Buffer, isBinary: boolean) => void): void {
-    this.#receive = receive;
-  }
-
-  onClose(listener: () => void): void {
-    this.#ws.once("close", listener);
-  }
-
-  end(code: CloseCode, reason: string): void {
-    this.#ws.close(code, reason);
-    // A reader that was too slow gets its time to read up to the close frame.
-    if (code !== closeCodes.tooSlow) this.options.clock.after(closeGraceMs, () => this.#ws.terminate());
-  }
-
-  /** Once a heartbeat: a peer that has answered nothing since the last one is gone. */
-  beat(): void {
-    if (!this.#alive) {
-      this.#ws.terminate();
-      return;
-    }
-    this.#alive = false;
-    if (this.open) this.#ws.ping();
-  }
-}
-
-/** An upgrade that has passed the gate. */
-interface Upgrade {
-  readonly target: Target;
-  readonly origin: Origin;
-  readonly requestId: string;
-  readonly token: string | undefined;
-  readonly slot: Slot;
-}
 
 function refuse(socket: Duplex, error: unknown, requestId: string): void {
   const description = describeError(error);
