@@ -94,7 +94,7 @@ export async function startKeenchat(config: Config, overrides: Overrides = {}): 
 async function serve(config: Config, { clock, logger, retention }: Required<Overrides>, database: Database): Promise<Keenchat> {
   const onError = (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
   const { read } = database;
-  const log = await EventLog.open(read);
+  const log = await EventLog.open(read, onError);
   const writer = new Writer(database, log, clock, randomTag(6));
   const feeds = new Feeds(log, clock, onError);
   const tokens = new SessionTokens(await readSecret(config, read, writer), clock, createSessionFinder(config, read));
@@ -129,7 +129,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
   const originOf = createOriginReader(config.trustedProxies);
   const headCursor = () => log.head.id;
   const rest = createRest({ services, originOf, headCursor, feeds, connections, clock });
-  const trpc = createTrpcHttp({ services, originOf, headCursor });
+  const trpc = createTrpcHttp({ services, originOf, headCursor, connections });
   const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError };
   const socketIo = createSocketIo(socketOptions);
   const webSockets = createWebSockets({ ...socketOptions, socketIo });

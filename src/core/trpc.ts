@@ -35,6 +35,7 @@ const t = initTRPC
   .meta<Meta>()
   .create({
     isDev: false,
+    sse: { ping: { enabled: true, intervalMs: 15_000 }, client: { reconnectAfterInactivityMs: 35_000 } },
     errorFormatter({ shape, error, ctx, path }) {
       const { code, status, message, issues } = describeError(error);
       const data: ErrorData = {

@@ -1,9 +1,10 @@
 /** Owns tRPC over HTTP: tRPC's own adapter behind the same gate as REST. */
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../api.ts";
-import type { Context, Origin } from "../core/context.ts";
+import type { Caller, Context, Origin } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
+import type { Connections } from "./connections.ts";
 import { readBody, readJsonText, readToken } from "./gate.ts";
 import { type Exchange, methodNotAllowed, sendOptions } from "./http.ts";
 
@@ -14,9 +15,18 @@ export interface TrpcHttpOptions {
   readonly services: Services;
   readonly originOf: (request: Exchange["request"]) => Origin;
   readonly headCursor: () => string;
+  readonly connections: Connections;
 }
 
-export function createTrpcHttp({ services, originOf, headCursor }: TrpcHttpOptions) {
+/** A subscription is a connection like any other: counted, and ended with its session. */
+function keepPlace({ response }: Exchange, connections: Connections, { address }: Origin, caller: Caller | null): void {
+  // Cut, not ended: only that tells the adapter to stop the subscription.
+  const slot = connections.open({ address, caller, end: () => response.destroy() });
+  if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
+  response.once("close", () => slot.close());
+}
+
+export function createTrpcHttp({ services, originOf, headCursor, connections }: TrpcHttpOptions) {
   return async (exchange: Exchange): Promise<void> => {
     const { request, response, requestId, target } = exchange;
     if (request.method === "OPTIONS") return sendOptions(exchange, methods);
@@ -40,7 +50,9 @@ export function createTrpcHttp({ services, originOf, headCursor }: TrpcHttpOptio
           throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
         const used = token ?? fromParams;
         const caller = used === undefined ? null : await services.tokens.verify(used);
-        return createContext(services, { caller, origin: originOf(request), requestId });
+        const origin = originOf(request);
+        if (info.type === "subscription") keepPlace(exchange, connections, origin, caller);
+        return createContext(services, { caller, origin, requestId });
       },
     });
   };

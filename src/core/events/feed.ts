@@ -320,7 +320,7 @@ export class Feeds {
     this.#ephemerals.delete(key);
     this.#ephemerals.set(key, state);
     const encoded = new Map<object, unknown>();
-    for (const feed of this.#feeds) feed.deliverEphemeral(state, encoded);
+    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliverEphemeral(state, encoded));
   }
 
   ephemeralsSince(version: number): EphemeralState[] {
@@ -330,7 +330,7 @@ export class Feeds {
 
   #publish(events: readonly LogEvent[]): void {
     const joined = new Map<object, unknown>();
-    for (const feed of this.#feeds) feed.deliver(events, joined);
+    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliver(events, joined));
   }
 
   #sweep(): void {
@@ -339,6 +339,16 @@ export class Feeds {
       if (now - state.at < ephemeralMs) break;
       this.#ephemerals.delete(key);
     }
-    for (const feed of this.#feeds) feed.sweep(now);
+    for (const feed of this.#feeds) this.#guarded(feed, () => feed.sweep(now));
+  }
+
+  /** A reader whose end fails is dropped, and no other feels it. */
+  #guarded(feed: AnyFeed, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      feed.close();
+      this.onError(error);
+    }
   }
 }
