@@ -26,6 +26,7 @@ import { Connections } from "./transports/connections.ts";
 import { createOriginReader } from "./transports/gate.ts";
 import { checkReady } from "./transports/health.ts";
 import { Cors, createRequestListener, type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./transports/http.ts";
+import { createMetrics } from "./transports/metrics.ts";
 import { openApiDocument } from "./transports/openapi.ts";
 import { createRest } from "./transports/rest.ts";
 import { listen, portOf } from "./transports/server.ts";
@@ -134,6 +135,18 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
   const socketIo = createSocketIo(socketOptions);
   const webSockets = createWebSockets({ ...socketOptions, socketIo });
 
+  const metrics = createMetrics({
+    token: config.metricsToken,
+    originOf,
+    gauges: {
+      keenchat_write_queue_length: { help: "Writes that wait for their transaction.", read: () => writer.waiting },
+      keenchat_connections: { help: "Open sockets and event streams.", read: () => connections.size },
+      keenchat_feeds: { help: "Readers that follow the log.", read: () => feeds.size },
+      keenchat_log_head: { help: "The last position of the log.", read: () => log.head.seq },
+    },
+  });
+  log.subscribe((events) => metrics.countCommit(events.length));
+
   /** Documents that need no token and look at none. */
   const documents: Record<string, (exchange: Exchange) => Promise<void> | void> = {
     live: ({ response }) => sendJson(response, 200, { status: "ok" }),
@@ -141,6 +154,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
       await checkReady(read);
       sendJson(response, 200, { status: "ok" });
     },
+    metrics: (exchange) => metrics.answer(exchange),
     "openapi.json": ({ response }) => send(response, 200, openApiDocument(config.rules)),
   };
 
@@ -148,6 +162,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     const [first = "", ...others] = exchange.target.segments;
     const document = others.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
     if (document) {
+      exchange.operation = first;
       if (exchange.request.method === "OPTIONS") return sendOptions(exchange, ["GET"]);
       if (exchange.request.method !== "GET" && exchange.request.method !== "HEAD") throw methodNotAllowed(exchange.response, ["GET"]);
       return document(exchange);
@@ -163,7 +178,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     variable: "PORT",
     port: config.port,
     host: config.host,
-    onRequest: createRequestListener({ cors, handle, onError, draining }),
+    onRequest: createRequestListener({ cors, handle, onError, draining, onAnswer: metrics.countRequest }),
     onUpgrade,
   });
   const wsServer = await listen({
