@@ -22,6 +22,7 @@ import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
 import { LocalPresence } from "./features/presence/presence.ts";
 import { findSession, usernameKey } from "./features/user/user.queries.ts";
+import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
 import { createOriginReader } from "./transports/gate.ts";
 import { checkReady } from "./transports/health.ts";
@@ -155,6 +156,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
       sendJson(response, 200, { status: "ok" });
     },
     metrics: (exchange) => metrics.answer(exchange),
+    "asyncapi.json": ({ response }) => send(response, 200, asyncApiDocument()),
     "openapi.json": ({ response }) => send(response, 200, openApiDocument(config.rules)),
   };
 

@@ -1,12 +1,10 @@
 /** Owns the OpenAPI document: trpc-to-openapi generates it from the procedures, one pass here makes it say what our dispatcher does. */
-import { readFileSync } from "node:fs";
 import { generateOpenApiDocument } from "trpc-to-openapi";
 import { z } from "zod";
 import { appRouter } from "../api.ts";
 import { ErrorBody, type ErrorCode, errorCodes } from "../core/errors.ts";
 import { type Route, routes } from "./routes.ts";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+import { version } from "./version.ts";
 
 const description = `REST interface of a Keenchat server. \`HEAD\` answers like \`GET\` without the body. Every answer has \`X-Request-Id\`. Pass a token as \`Authorization: Bearer TOKEN\` or as \`?auth=TOKEN\`.`;
 
