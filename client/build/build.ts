@@ -1,0 +1,41 @@
+/** Builds the package: a file of JavaScript and one of types for each source, and the wire's types written out from the server's definition. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import ts from "typescript";
+import { printWireTypes } from "./wire-types.ts";
+
+const sources = new URL("../src/", import.meta.url);
+const target = new URL("../dist/", import.meta.url);
+/** Inferred from the server here; nothing of it runs. */
+const wire = "wire.ts";
+
+const compilerOptions: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.ESNext,
+  strict: true,
+  verbatimModuleSyntax: true,
+  rewriteRelativeImportExtensions: true,
+  jsx: ts.JsxEmit.ReactJSX,
+};
+
+function check(fileName: string, { outputText, diagnostics = [] }: ts.TranspileOutput): string {
+  const host = { getCurrentDirectory: () => "", getCanonicalFileName: (name: string) => name, getNewLine: () => "\n" };
+  if (diagnostics.length > 0) throw new Error(`${fileName}: ${ts.formatDiagnostics(diagnostics, host)}`);
+  return outputText;
+}
+
+rmSync(target, { recursive: true, force: true });
+mkdirSync(target, { recursive: true });
+for (const fileName of readdirSync(sources)) {
+  const name = fileName.replace(/\.ts$/, "");
+  if (fileName === wire) {
+    writeFileSync(new URL(`${name}.d.ts`, target), printWireTypes());
+    continue;
+  }
+  const source = readFileSync(new URL(fileName, sources), "utf8");
+  const options = { fileName, compilerOptions, reportDiagnostics: true };
+  const typeOptions = { ...options, compilerOptions: { ...compilerOptions, declaration: true, isolatedDeclarations: true } };
+  writeFileSync(new URL(`${name}.js`, target), check(fileName, ts.transpileModule(source, options)));
+  // Declarations keep the ending of what they import; a reader of the package has no sources.
+  const declaration = check(fileName, ts.transpileDeclaration(source, typeOptions)).replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
+  writeFileSync(new URL(`${name}.d.ts`, target), declaration);
+}

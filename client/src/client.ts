@@ -1,0 +1,212 @@
+/** The package's entry: a client of one Keenchat server. */
+import { Caller, type CallOptions } from "./calls.ts";
+import type { Observable } from "./observable.ts";
+import { type ConnectionState, Socket, type WebSocketClass } from "./socket.ts";
+import { createStream, type Stream } from "./stream.ts";
+import { type TokenStorage, Tokens } from "./tokens.ts";
+import { createTyping, type Typing } from "./typing.ts";
+import type { Calls, ChannelUsers, KeenchatEvent, Message } from "./wire.ts";
+
+export type { CallOptions } from "./calls.ts";
+export { type Issue, KeenchatError } from "./errors.ts";
+export type { Observable } from "./observable.ts";
+export type { ConnectionState, WebSocketClass, WebSocketLike } from "./socket.ts";
+export type { Stream } from "./stream.ts";
+export { localTokenStorage, type TokenStorage } from "./tokens.ts";
+export type { Typing } from "./typing.ts";
+export type { Calls, Channel, ChannelUsers, ErrorCode, KeenchatEvent, Message, Self, Session, User } from "./wire.ts";
+
+export interface KeenchatOptions {
+  /** Where the server is, as `http://localhost:5000`; a path in front of a proxied server may follow. In a browser, missing: the page's own origin. */
+  url?: string;
+  /** Where its WebSockets are, if not at `url`: `ws://localhost:5001`. */
+  wsUrl?: string;
+  /** Signs in with a token that is already there. */
+  token?: string;
+  /** Where the token is kept between visits; missing: nowhere. `localTokenStorage()` keeps it in the browser. */
+  tokenStorage?: TokenStorage;
+  /** Milliseconds until a call gives up; 30,000 where missing. */
+  timeoutMs?: number;
+  /** In the place of the runtime's own. */
+  fetch?: typeof fetch;
+  WebSocket?: WebSocketClass;
+}
+
+export interface EventsOptions {
+  /** Only events about these channels, and those about none. Missing: everything the user may see. */
+  channel_id?: number[];
+  /** The `id` of the last event seen: everything after it comes first. Missing: from now on. */
+  cursor?: string;
+  /** Closes the stream. */
+  signal?: AbortSignal;
+}
+
+export interface PagesOptions {
+  channel_id?: number;
+  user_id?: number;
+  /** Starts with the messages just before this id. Missing: with the newest. */
+  before?: number;
+  /** Messages a page, 1 to 200; 100 where missing. */
+  limit?: number;
+  signal?: AbortSignal;
+}
+
+export interface MessageCalls {
+  /**
+   * Posts a message. It is given a `client_message_id` where you gave none, and tried again where no answer came:
+   * it is never there twice. Show it at once under an id of `createClientMessageId()`; the event that comes back carries the same.
+   * @throws {KeenchatError} `UNAUTHORIZED`, `BAD_REQUEST` with `issues`, `NOT_FOUND` (channel), `CONFLICT` (this id has posted another message), `UNREACHABLE`
+   */
+  post: Calls["message"]["post"];
+  /** Walks from the newest page to the first message; each page ascending, never empty. */
+  pages(options?: PagesOptions): AsyncGenerator<Message[], void>;
+}
+
+/** Every procedure of the server as a function, and what a chat needs on top. */
+export interface KeenchatClient extends Omit<Calls, "message"> {
+  readonly message: Omit<Calls["message"], "post"> & MessageCalls;
+  /**
+   * Follows what happens. Each event of the log comes once and in order, whatever becomes of the connection.
+   * It begins with `ready` (after what was missed, where a `cursor` is given), and `ready` comes again after each reconnection.
+   * To read and follow without a gap: wait for the first `ready`, then read; apply what comes by id.
+   * After `resync` something may be missing: read again.
+   */
+  events(options?: EventsOptions): Stream<KeenchatEvent>;
+  /** Is in a channel for as long as the stream is open; tells who else is, at once and at each change. Needs a token. */
+  presence(channelId: number, options?: { signal?: AbortSignal }): Stream<ChannelUsers>;
+  /** Tells a channel that the user types. */
+  typing(channelId: number): Typing;
+  /** The state of the connection that streams share, and a way to make it anew (`retry now`). */
+  readonly connection: Observable<ConnectionState> & { reconnect(): void };
+  /** The token of who is signed in; null: nobody. It is set by `auth.login` and gone after `auth.logout`, or when the server no longer takes it. */
+  readonly token: Observable<string | null>;
+  /** Ends all streams. Calls still work. */
+  close(): void;
+}
+
+/** An id for a message before the server has given it one. */
+export function createClientMessageId(): string {
+  // Not `randomUUID`: browsers have it on HTTPS and localhost alone.
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function trimUrl(url: string): string {
+  return url.replace(/\/+$/, "");
+}
+
+/** Not a name the language itself asks for: a client is no promise, and can be printed. */
+function isOurs(name: string | symbol): name is string {
+  return typeof name === "string" && name !== "then" && !(name in Object.prototype);
+}
+
+/** Whatever `own` does not have is a call: `client.NOUN.VERB(input)`. */
+function createCalls(
+  call: (path: string, input?: unknown, options?: CallOptions) => Promise<unknown>,
+  own: Record<string, object>,
+): object {
+  const verbs = (noun: string) =>
+    new Proxy(own[noun] ?? {}, {
+      get(known: Record<string | symbol, unknown>, verb) {
+        if (!isOurs(verb) || verb in known) return known[verb];
+        known[verb] = (input?: unknown, options?: CallOptions) => call(`${noun}.${verb}`, input, options);
+        return known[verb];
+      },
+    });
+  const nouns: Record<string | symbol, unknown> = {};
+  return new Proxy(nouns, {
+    get(known, noun) {
+      if (typeof noun === "symbol" || noun === "then") return undefined;
+      known[noun] ??= verbs(noun);
+      return known[noun];
+    },
+  });
+}
+
+/** Makes a client. Nothing is sent before something is asked of it. */
+export function createKeenchatClient(options: KeenchatOptions = {}): KeenchatClient {
+  const origin = options.url ?? (globalThis as { location?: { origin: string } }).location?.origin;
+  if (origin === undefined) throw new TypeError("createKeenchatClient needs a url.");
+  const url = trimUrl(origin);
+  const wsUrl = `${trimUrl(options.wsUrl ?? url.replace(/^http/, "ws"))}/trpc`;
+  const tokens = new Tokens(options.token, options.tokenStorage);
+  const caller = new Caller({
+    url,
+    tokens,
+    fetch: options.fetch ?? ((input, init) => fetch(input, init)),
+    timeoutMs: options.timeoutMs ?? 30_000,
+  });
+  const socketClass = options.WebSocket ?? globalThis.WebSocket;
+  const socket = new Socket({ url: wsUrl, tokens, WebSocket: socketClass });
+  const call = caller.call.bind(caller);
+
+  const calls = createCalls(call, {
+    auth: {
+      async login(input: unknown, callOptions?: CallOptions) {
+        const session = (await call("auth.login", input, callOptions)) as { token_value: string };
+        tokens.set(session.token_value);
+        return session;
+      },
+      async logout(input?: unknown, callOptions?: CallOptions) {
+        const token = tokens.current;
+        await call("auth.logout", input, callOptions);
+        tokens.refuse(token);
+      },
+    },
+    message: {
+      post: (input: { client_message_id?: string }, callOptions?: CallOptions) =>
+        call(
+          "message.post",
+          { ...input, client_message_id: input.client_message_id ?? createClientMessageId() },
+          { ...callOptions, repeatable: true },
+        ),
+      pages: (pagesOptions?: PagesOptions) => pages(client, pagesOptions),
+    },
+  }) as KeenchatClient;
+
+  const client: KeenchatClient = Object.assign(Object.create(calls) as KeenchatClient, {
+    events: ({ channel_id, cursor, signal }: EventsOptions = {}) =>
+      createStream<KeenchatEvent>((onItem, onEnd) => {
+        return socket.subscribe({
+          path: "events",
+          input: channel_id ? { channel_id } : {},
+          lastEventId: cursor,
+          onItem: (item, id) => onItem({ ...(item as KeenchatEvent), ...(id !== undefined && { id }) }),
+          onEnd,
+          catchesUp: (item) => ["ready", "resync"].includes((item as KeenchatEvent).event),
+        });
+      }, signal),
+    presence: (channelId: number, { signal }: { signal?: AbortSignal } = {}) =>
+      createStream<ChannelUsers>((onItem, onEnd) => {
+        return socket.subscribe({
+          path: "channel.presence",
+          input: { id: channelId },
+          onItem: (item) => onItem(item as ChannelUsers),
+          onEnd,
+        });
+      }, signal),
+    typing: (channelId: number) => createTyping(calls.channel, channelId),
+    connection: {
+      get current() {
+        return socket.state.current;
+      },
+      subscribe: socket.state.subscribe,
+      reconnect: () => socket.reconnect(),
+    },
+    token: tokens.observable,
+    close: () => socket.close(),
+  });
+  return client;
+}
+
+async function* pages(client: KeenchatClient, { signal, limit = 100, ...filter }: PagesOptions = {}): AsyncGenerator<Message[], void> {
+  let { before } = filter;
+  for (;;) {
+    const page = await client.message.list({ ...filter, limit, ...(before !== undefined && { before }) }, signal && { signal });
+    const first = page[0];
+    if (!first) return;
+    yield page;
+    if (page.length < limit) return;
+    before = first.id;
+  }
+}

@@ -1,0 +1,326 @@
+/** Owns the one WebSocket of a client: subscriptions over it, and its life across losses, sign-ins and servers that go away. */
+import { type KeenchatError, toKeenchatError } from "./errors.ts";
+import { type Observable, ObservableValue } from "./observable.ts";
+import type { Tokens } from "./tokens.ts";
+
+/**
+ * - `idle`: nothing is followed, so there is no connection.
+ * - `connecting`: the first connection is being made, or one was lost just now.
+ * - `catching up`: connected; what was missed is coming in.
+ * - `live`: what arrives has just happened.
+ * - `offline`: the server cannot be reached; another try comes by itself.
+ */
+export type ConnectionState = "idle" | "connecting" | "catching up" | "live" | "offline";
+
+/** What this package needs of a WebSocket; the browser's fits, and so does that of `ws`. */
+export interface WebSocketLike {
+  readonly readyState: number;
+  send(data: string): void;
+  close(code?: number): void;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+}
+export type WebSocketClass = new (url: string) => WebSocketLike;
+
+/** One thing to follow, over as many sockets as it takes. */
+export interface SubscriptionOptions {
+  readonly path: string;
+  readonly input: object;
+  /** Where to continue; it moves on by itself. */
+  readonly lastEventId?: string | undefined;
+  readonly onItem: (item: unknown, id: string | undefined) => void;
+  /** Over for good; with an error where the server refused it. */
+  readonly onEnd: (error?: KeenchatError) => void;
+  /** Whether what follows this item is live. Missing: live from the start. */
+  readonly catchesUp?: (item: unknown) => boolean;
+}
+
+interface Subscription {
+  readonly options: SubscriptionOptions;
+  rpcId: number;
+  lastEventId: string | undefined;
+  live: boolean;
+  retry: ReturnType<typeof setTimeout> | undefined;
+}
+
+interface Frame {
+  id?: number | null;
+  method?: string;
+  error?: unknown;
+  result?: { type: "started" | "stopped" | "data"; id?: string; data?: unknown };
+}
+
+/** The server's reasons to close: part of its contract. */
+const closeCodes = { goingAway: 1001, abuse: 1008, tokenInvalid: 4001, tooSlow: 4008 };
+
+const handshakeMs = 10_000;
+/** The server's own heartbeat cannot be seen by a browser; so we ask when it has been silent for this long. */
+const quietMs = 20_000;
+const answerMs = 5_000;
+const lingerMs = 500;
+const longestDelayMs = 30_000;
+const subscriptionRetryMs = 2_000;
+const openState = 1;
+
+export interface SocketOptions {
+  readonly url: string;
+  readonly tokens: Tokens;
+  readonly WebSocket: WebSocketClass;
+}
+
+export class Socket {
+  readonly #options: SocketOptions;
+  readonly #state = new ObservableValue<ConnectionState>("idle");
+  readonly #subscriptions = new Set<Subscription>();
+  #ws: WebSocketLike | undefined;
+  /** The token the current socket was opened with. */
+  #token: string | null = null;
+  #nextRpcId = 1;
+  /** Attempts in a row that came to nothing. */
+  #failures = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  readonly #stopListening: () => void;
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    const stopWatching = options.tokens.observable.subscribe((token) => {
+      if (this.#ws && token !== this.#token) this.reconnect();
+    });
+    const stopHearing = onNetworkChange(() => (this.#ws ? this.#probe() : this.#timer && this.reconnect()));
+    this.#stopListening = () => {
+      stopWatching();
+      stopHearing();
+    };
+  }
+
+  get state(): Observable<ConnectionState> {
+    return this.#state;
+  }
+
+  /** Follows something until the returned function is called or it ends. */
+  subscribe(options: SubscriptionOptions): () => void {
+    const subscription: Subscription = { options, rpcId: 0, lastEventId: options.lastEventId, live: false, retry: undefined };
+    this.#subscriptions.add(subscription);
+    if (this.#isOpen()) this.#start(subscription);
+    else if (!this.#ws && !this.#timer) this.#open();
+    else if (!this.#ws && this.#subscriptions.size === 1) this.reconnect();
+    this.#showState();
+    return () => {
+      if (!this.#subscriptions.has(subscription)) return;
+      this.#remove(subscription);
+      if (this.#isOpen() && subscription.rpcId) this.#send({ id: subscription.rpcId, method: "subscription.stop" });
+    };
+  }
+
+  /** Leaves the current socket as if the network had lost it, and opens another at once. */
+  reconnect(): void {
+    this.#abandon();
+    if (this.#subscriptions.size > 0) this.#open();
+    this.#showState();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stopListening();
+    for (const subscription of [...this.#subscriptions]) {
+      this.#remove(subscription);
+      subscription.options.onEnd();
+    }
+    this.#abandon();
+    this.#showState();
+  }
+
+  #isOpen(): boolean {
+    return this.#ws?.readyState === openState && this.#nextRpcId > 0;
+  }
+
+  async #open(): Promise<void> {
+    if (this.#closed) return;
+    const { tokens, url, WebSocket } = this.#options;
+    this.#timer = setTimeout(() => this.#lost(), handshakeMs);
+    const attempt = this.#timer;
+    if (tokens.loaded) await tokens.loaded;
+    if (attempt !== this.#timer) return;
+    this.#token = tokens.current;
+    let ws: WebSocketLike;
+    try {
+      ws = new WebSocket(`${url}?connectionParams=1`);
+    } catch {
+      return this.#lost();
+    }
+    this.#ws = ws;
+    this.#nextRpcId = 0;
+    ws.onopen = () => {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      this.#nextRpcId = 1;
+      this.#send({ method: "connectionParams", data: this.#token === null ? {} : { auth: this.#token } });
+      for (const subscription of this.#subscriptions) this.#start(subscription);
+      this.#listen();
+      this.#showState();
+    };
+    ws.onmessage = ({ data }: { data: unknown }) => {
+      this.#listen();
+      if (typeof data === "string" && data !== "PONG") this.#receive(data);
+    };
+    ws.onclose = ({ code }: { code: number }) => this.#lost(code);
+    ws.onerror = () => {};
+  }
+
+  #start(subscription: Subscription): void {
+    clearTimeout(subscription.retry);
+    subscription.retry = undefined;
+    subscription.rpcId = this.#nextRpcId;
+    this.#nextRpcId += 1;
+    const { path, input } = subscription.options;
+    const { lastEventId } = subscription;
+    this.#send({
+      id: subscription.rpcId,
+      method: "subscription",
+      params: { path, input, ...(lastEventId !== undefined && { lastEventId }) },
+    });
+  }
+
+  #receive(text: string): void {
+    if (text === "PING") return this.#ws?.send("PONG");
+    const frame = JSON.parse(text) as Frame;
+    if (frame.method === "reconnect") return this.reconnect();
+    // Without an id it says why the socket is about to be closed; the close code says the same.
+    for (const subscription of this.#subscriptions) if (subscription.rpcId === frame.id) return this.#deliver(subscription, frame);
+  }
+
+  #deliver(subscription: Subscription, { error, result }: Frame): void {
+    const { options } = subscription;
+    if (error !== undefined) {
+      const refusal = toKeenchatError({ error }, 500);
+      subscription.rpcId = 0;
+      if (refusal.transient) {
+        subscription.retry = setTimeout(
+          () => this.#isOpen() && this.#start(subscription),
+          refusal.retryAfterMs ?? jitter(subscriptionRetryMs),
+        );
+        return;
+      }
+      this.#remove(subscription);
+      return options.onEnd(refusal);
+    }
+    if (!result) return;
+    if (result.type === "stopped") {
+      this.#remove(subscription);
+      return options.onEnd();
+    }
+    this.#failures = 0;
+    if (result.type === "started") {
+      if (!options.catchesUp) subscription.live = true;
+      return this.#showState();
+    }
+    const { id, data } = result;
+    const item = id === undefined ? data : (data as { data: unknown }).data;
+    if (id !== undefined) subscription.lastEventId = id;
+    const live = options.catchesUp?.(item) ?? false;
+    options.onItem(item, id);
+    if (live && this.#subscriptions.has(subscription)) {
+      subscription.live = true;
+      this.#showState();
+    }
+  }
+
+  #remove(subscription: Subscription): void {
+    clearTimeout(subscription.retry);
+    this.#subscriptions.delete(subscription);
+    // A page that goes from one channel to the next keeps its socket.
+    if (this.#subscriptions.size === 0) setTimeout(() => this.#subscriptions.size === 0 && this.#abandon(), lingerMs);
+    this.#showState();
+  }
+
+  /** The socket is gone, or never was: tries again when that makes sense. */
+  #lost(code?: number): void {
+    const wasOpen = this.#isOpen();
+    const token = this.#token;
+    this.#abandon();
+    if (code === closeCodes.tokenInvalid) this.#options.tokens.refuse(token);
+    if (!wasOpen || code === closeCodes.abuse) this.#failures += 1;
+    if (this.#subscriptions.size > 0 && !this.#closed && !this.#ws) {
+      this.#timer = setTimeout(() => {
+        this.#timer = undefined;
+        this.#open();
+      }, this.#delayMs(code));
+    }
+    this.#showState();
+  }
+
+  #delayMs(code: number | undefined): number {
+    if (this.#failures > 0) return jitter(Math.min(500 * 2 ** this.#failures, longestDelayMs));
+    // A server that stops tells everybody at once; its successor should not see everybody at once.
+    if (code === closeCodes.goingAway) return Math.random() * 2_000;
+    if (code === closeCodes.tokenInvalid || code === closeCodes.tooSlow) return 0;
+    return Math.random() * 500;
+  }
+
+  /** Turns away from the socket at once: a close handshake over a dead network takes a minute. */
+  #abandon(): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#quiet);
+    this.#timer = undefined;
+    for (const subscription of this.#subscriptions) {
+      clearTimeout(subscription.retry);
+      subscription.rpcId = 0;
+      subscription.live = false;
+    }
+    const ws = this.#ws;
+    if (!ws) return;
+    this.#ws = undefined;
+    ws.onopen = ws.onmessage = ws.onclose = null;
+    ws.close(1000);
+  }
+
+  /** Something was heard: all is well for a while. */
+  #listen(): void {
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#probe(), quietMs);
+  }
+
+  /** Asks the server whether it is there. */
+  #probe(): void {
+    if (!this.#isOpen()) return;
+    clearTimeout(this.#quiet);
+    this.#ws?.send("PING");
+    this.#quiet = setTimeout(() => this.#lost(), answerMs);
+  }
+
+  #send(message: object): void {
+    this.#ws?.send(JSON.stringify(message));
+  }
+
+  #showState(): void {
+    this.#state.set(this.#describe());
+  }
+
+  #describe(): ConnectionState {
+    if (this.#subscriptions.size === 0) return "idle";
+    if (this.#isOpen()) return [...this.#subscriptions].every((subscription) => subscription.live) ? "live" : "catching up";
+    return this.#failures > 0 ? "offline" : "connecting";
+  }
+}
+
+/** Between half of a time and all of it. */
+function jitter(ms: number): number {
+  return ms * (0.5 + Math.random() / 2);
+}
+
+/** Calls back where the network may have come or gone: the browser says so, or the page was asleep until now. */
+function onNetworkChange(callback: () => void): () => void {
+  const targets = [
+    [globalThis, "online"],
+    [globalThis, "offline"],
+    [(globalThis as { document?: unknown }).document, "visibilitychange"],
+  ] as [Partial<EventTarget> | undefined, string][];
+  for (const [target, name] of targets) target?.addEventListener?.(name, callback);
+  return () => {
+    for (const [target, name] of targets) target?.removeEventListener?.(name, callback);
+  };
+}

@@ -1,0 +1,67 @@
+/** Owns the token of the signed-in user: where it is kept, and who hears when it changes. */
+import { type Observable, ObservableValue } from "./observable.ts";
+
+/** Where the token outlives the page or the process. Both functions may be asynchronous. */
+export interface TokenStorage {
+  get(): string | null | undefined | Promise<string | null | undefined>;
+  /** `null`: signed out. */
+  set(token: string | null): unknown;
+}
+
+/** Keeps the token in the browser's `localStorage`; without one (a private window that forbids it), in memory only. */
+export function localTokenStorage(key = "keenchat.token"): TokenStorage {
+  const storage = (): Pick<Storage, "getItem" | "setItem" | "removeItem"> | undefined => {
+    try {
+      return globalThis.localStorage;
+    } catch {
+      return undefined;
+    }
+  };
+  return {
+    get: () => storage()?.getItem(key),
+    set(token) {
+      if (token === null) storage()?.removeItem(key);
+      else storage()?.setItem(key, token);
+    },
+  };
+}
+
+export class Tokens {
+  readonly #value = new ObservableValue<string | null>(null);
+  readonly #storage: TokenStorage | undefined;
+  /** Settles when the stored token is known. */
+  readonly loaded: Promise<void> | undefined;
+
+  constructor(token: string | undefined, storage: TokenStorage | undefined) {
+    this.#storage = storage;
+    if (token !== undefined) this.#value.set(token);
+    if (token !== undefined || !storage) return;
+    const stored = storage.get();
+    if (stored instanceof Promise) this.loaded = stored.then((found) => this.#restore(found));
+    else this.#restore(stored);
+  }
+
+  get observable(): Observable<string | null> {
+    return this.#value;
+  }
+
+  get current(): string | null {
+    return this.#value.current;
+  }
+
+  set(token: string | null): void {
+    if (token === this.#value.current) return;
+    this.#storage?.set(token);
+    this.#value.set(token);
+  }
+
+  /** What was stored counts only until somebody signs in. */
+  #restore(found: string | null | undefined): void {
+    if (found && this.current === null) this.#value.set(found);
+  }
+
+  /** Forgets a token that the server no longer takes, unless another has come in its place. */
+  refuse(token: string | null): void {
+    if (token !== null && token === this.#value.current) this.set(null);
+  }
+}

@@ -1,0 +1,44 @@
+/** Owns the types read off the server's definition. Here they are inferred; in the package the build writes them out, with their descriptions. */
+import type { AppRouter, KeenchatEvent as WireEvent } from "../../src/api.ts";
+import type { ErrorCode as WireErrorCode } from "../../src/core/errors.ts";
+import type { CallOptions } from "./calls.ts";
+
+type Call<Input, Output> =
+  Record<never, never> extends Input
+    ? (input?: Input, options?: CallOptions) => Promise<Output>
+    : (input: Input, options?: CallOptions) => Promise<Output>;
+
+type Types<Procedure> = Procedure extends { _def: { $types: { input: infer Input; output: infer Output } } }
+  ? { input: Input; output: Output }
+  : never;
+
+type IsCall<Procedure> = Procedure extends { _def: { type: "subscription" } } ? false : true;
+
+/** The nouns of the router, each with its procedures as plain functions. */
+type Nouns<Record> = {
+  [Noun in keyof Record as Record[Noun] extends { _def: unknown } ? never : Noun]: {
+    [Verb in keyof Record[Noun] as IsCall<Record[Noun][Verb]> extends true ? Verb : never]: Call<
+      Types<Record[Noun][Verb]>["input"],
+      Types<Record[Noun][Verb]>["output"]
+    >;
+  };
+};
+
+/** Every query and mutation of the server. */
+export type Calls = Nouns<AppRouter["_def"]["record"]>;
+
+type WithId<Event> = Event extends { event: infer Name; data: infer Data } ? { event: Name; data: Data; id?: string } : never;
+
+/** Everything that can happen, told apart by `event`. What the log keeps has an `id`: a cursor to resume from. */
+export type KeenchatEvent = WithId<WireEvent>;
+
+/** What went wrong, as the server says it. */
+export type ErrorCode = WireErrorCode;
+
+type Output<Function_ extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<Function_>>;
+export type User = Output<Calls["user"]["get"]>;
+export type Channel = Output<Calls["channel"]["get"]>;
+export type Message = Output<Calls["message"]["get"]>;
+export type Session = Output<Calls["auth"]["login"]>;
+export type Self = Output<Calls["auth"]["session"]>;
+export type ChannelUsers = Output<Calls["channel"]["users"]>;
