@@ -30,12 +30,15 @@ export interface ErrorData {
   issues?: Issue[];
 }
 
+const heartbeatMs = 15_000;
+
 const t = initTRPC
   .context<Context>()
   .meta<Meta>()
   .create({
     isDev: false,
-    sse: { ping: { enabled: true, intervalMs: 15_000 }, client: { reconnectAfterInactivityMs: 35_000 } },
+    // A subscription over HTTP is silent for no longer than any other wire; a client that hears nothing comes back.
+    sse: { ping: { enabled: true, intervalMs: heartbeatMs }, client: { reconnectAfterInactivityMs: 3 * heartbeatMs } },
     errorFormatter({ shape, error, ctx, path }) {
       const { code, status, message, issues } = describeError(error);
       const data: ErrorData = {

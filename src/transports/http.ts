@@ -9,8 +9,6 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly target: Target;
-  /** What the request turned out to call, once that is known. */
-  operation?: string;
 }
 
 export type HttpHandler = (exchange: Exchange) => Promise<void> | void;
@@ -81,8 +79,7 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   send(response, status, JSON.stringify(value));
 }
 
-/** Answers with an error; `toBody` says how this wire writes one. */
-export function sendError(response: ServerResponse, error: unknown, toBody: (description: ErrorDescription) => unknown): ErrorDescription {
+function sendError(response: ServerResponse, error: unknown, requestId: string): ErrorDescription {
   const description = describeError(error);
   if (response.headersSent) {
     response.destroy();
@@ -92,7 +89,7 @@ export function sendError(response: ServerResponse, error: unknown, toBody: (des
   if (description.status === 401) response.setHeader("WWW-Authenticate", "Bearer");
   // What is left of a body nobody read would be taken for the next request.
   if (description.status === 413) response.setHeader("Connection", "close");
-  sendJson(response, description.status, toBody(description));
+  sendJson(response, description.status, toErrorBody(description, requestId));
   return description;
 }
 
@@ -102,15 +99,6 @@ export function methodNotAllowed(response: ServerResponse, methods: readonly str
   return new AppError("METHOD_NOT_SUPPORTED");
 }
 
-function observe(exchange: Exchange, onAnswer: NonNullable<ListenerOptions["onAnswer"]>): void {
-  const { response } = exchange;
-  const start = performance.now();
-  response.once("finish", () => {
-    const isStream = String(response.getHeader("Content-Type")).startsWith("text/event-stream");
-    if (!isStream) onAnswer(exchange.operation ?? "none", response.statusCode, (performance.now() - start) / 1_000);
-  });
-}
-
 export interface ListenerOptions {
   readonly cors: Cors;
   readonly handle: HttpHandler;
@@ -118,12 +106,10 @@ export interface ListenerOptions {
   readonly onError: (error: unknown, requestId: string) => void;
   /** Whether the server is on its way down. */
   readonly draining: () => boolean;
-  /** Told of every answer that was sent whole, streams apart. */
-  readonly onAnswer?: (operation: string, status: number, seconds: number) => void;
 }
 
 /** The `request` listener of both ports. Whatever happens behind it, the request is answered and the process lives. */
-export function createRequestListener({ cors, handle, onError, draining, onAnswer }: ListenerOptions) {
+export function createRequestListener({ cors, handle, onError, draining }: ListenerOptions) {
   async function answer(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     response.setHeader("X-Request-Id", requestId);
     response.setHeader("Referrer-Policy", "no-referrer");
@@ -138,9 +124,7 @@ export function createRequestListener({ cors, handle, onError, draining, onAnswe
       send(response, 204);
       return;
     }
-    const exchange: Exchange = { request, response, requestId, target: parseTarget(request.url ?? "/") };
-    if (onAnswer) observe(exchange, onAnswer);
-    await handle(exchange);
+    await handle({ request, response, requestId, target: parseTarget(request.url ?? "/") });
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -148,7 +132,7 @@ export function createRequestListener({ cors, handle, onError, draining, onAnswe
     request.on("error", () => {});
     response.on("error", () => {});
     answer(request, response, requestId).catch((error: unknown) => {
-      const description = sendError(response, error, (described) => toErrorBody(described, requestId));
+      const description = sendError(response, error, requestId);
       if (description.code === "INTERNAL_SERVER_ERROR") onError(error, requestId);
     });
   };

@@ -5,7 +5,6 @@ import type { Caller, Origin } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
 import type { Feed, Feeds, Sink, Wire } from "../core/events/feed.ts";
 import { createContext, type Services } from "../core/services.ts";
-import { isCommand } from "./commands.ts";
 import { closeCodes, type Slot } from "./connections.ts";
 import { callProcedure } from "./procedures.ts";
 
@@ -39,6 +38,8 @@ function field(data: unknown, name: string): unknown {
 
 export class Shim<Frame> {
   readonly #given: ShimOptions<Frame>;
+  /** Where the feed begins; a cursor given at the opening is honoured once. */
+  #cursor: string | undefined;
   #feed: Feed<Frame> | undefined;
   #opening: Promise<void> | undefined;
   #caller: Caller | null = null;
@@ -49,13 +50,12 @@ export class Shim<Frame> {
   /** Commands are carried out one after the other: what a client sends first happens first. */
   #queue: Promise<void> = Promise.resolve();
   #closed = false;
+  #cancelWait = () => {};
 
   constructor(given: ShimOptions<Frame>) {
     this.#given = given;
-    const { services, clock } = given.options;
-    const anonymous = services.rules.anonymousRead;
-    if (anonymous) this.#follow();
-    else clock.after(identifyWithinMs, () => !this.#caller && !this.#closed && given.slot.end(closeCodes.abuse, "not identified"));
+    this.#cursor = given.cursor;
+    this.#beNobody();
     const { token } = given;
     if (token !== undefined) this.#enqueue(() => this.#identify(token));
   }
@@ -76,8 +76,9 @@ export class Shim<Frame> {
   close(options: { lingering: boolean }): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#cancelWait();
     this.#feed?.close();
-    this.#leaveChannel(options);
+    this.#withdraw(options);
   }
 
   #enqueue(command: () => Promise<void>): void {
@@ -102,9 +103,17 @@ export class Shim<Frame> {
     if (this.#errors.length > maxErrors) slot.end(closeCodes.abuse, "too many errors");
   }
 
-  /** Opens the feed; a cursor given at the opening is honoured once. */
+  /** Without an identity: reads what anybody may, or has a while to identify. */
+  #beNobody(): void {
+    const { options, slot } = this.#given;
+    if (options.services.rules.anonymousRead) this.#follow();
+    else this.#cancelWait = options.clock.after(identifyWithinMs, () => slot.end(closeCodes.abuse, "not identified"));
+  }
+
   #follow(): void {
-    const { options, wire, sink, cursor } = this.#given;
+    const { options, wire, sink } = this.#given;
+    const cursor = this.#cursor;
+    this.#cursor = undefined;
     this.#opening ??= options.feeds.open({ wire, sink, announce: cursor !== undefined }, cursor).then(
       (feed) => {
         this.#feed = feed;
@@ -115,7 +124,6 @@ export class Shim<Frame> {
   }
 
   async #carryOut(event: string, data: unknown): Promise<void> {
-    if (!isCommand(event)) throw new AppError("BAD_REQUEST", "There is no such event to send.");
     switch (event) {
       case "connection":
         return this.#ready();
@@ -128,6 +136,8 @@ export class Shim<Frame> {
       case "start typing":
       case "stop typing":
         return this.#type(event, field(data, "channel_id"));
+      default:
+        throw new AppError("BAD_REQUEST", "There is no such event to send.");
     }
   }
 
@@ -149,9 +159,10 @@ export class Shim<Frame> {
       return;
     }
     if (this.#closed) return;
-    if (this.#caller && this.#caller.userId !== caller.userId) this.#leaveChannel();
+    if (this.#caller && this.#caller.userId !== caller.userId) this.#withdraw();
     this.#caller = caller;
     slot.identify(caller);
+    this.#cancelWait();
     emit("identified", nothing);
     this.#follow();
     await this.#opening;
@@ -159,13 +170,15 @@ export class Shim<Frame> {
 
   async #unidentify(): Promise<void> {
     const { slot, options } = this.#given;
-    this.#leaveChannel();
+    this.#withdraw();
     this.#caller = null;
     slot.identify(null);
     if (options.services.rules.anonymousRead) return;
     this.#feed?.close();
     this.#feed = undefined;
     this.#opening = undefined;
+    this.#cancelWait();
+    this.#beNobody();
   }
 
   #identified(): Caller {
@@ -198,12 +211,20 @@ export class Shim<Frame> {
   }
 
   #leaveChannel(options?: { lingering: boolean }): void {
-    const { presence } = this.#given.options.services;
-    if (this.#caller) for (const channelId of this.#typing) presence.stopTyping(channelId, this.#caller.userId);
-    this.#typing.clear();
+    if (this.#channelId !== null) this.#stopTyping(this.#channelId);
     this.#leave?.(options);
     this.#leave = undefined;
     this.#channelId = null;
+  }
+
+  /** Takes the identity back from everything it was seen in. */
+  #withdraw(options?: { lingering: boolean }): void {
+    for (const channelId of this.#typing) this.#stopTyping(channelId);
+    this.#leaveChannel(options);
+  }
+
+  #stopTyping(channelId: number): void {
+    if (this.#typing.delete(channelId) && this.#caller) this.#given.options.services.presence.stopTyping(channelId, this.#caller.userId);
   }
 
   async #type(event: "start typing" | "stop typing", channelId: unknown): Promise<void> {

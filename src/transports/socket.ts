@@ -31,6 +31,10 @@ export interface SocketOptions {
 
 /** How long a peer may take over its half of the close before the connection is cut. */
 const closeGraceMs = 1_500;
+/** Who does not take what waits for it is not listened to either, so that answers to it cannot pile up. */
+const readHighWaterBytes = 256 * 1024;
+/** Heartbeats a peer may miss while it takes nothing; its feeds end it sooner, when there is much for it. */
+const maxStalledBeats = 6;
 
 /** An upgrade that has passed the gate. */
 export interface Upgrade {
@@ -56,6 +60,10 @@ export class Connection {
   #receive: (data: Buffer, isBinary: boolean) => void = () => {};
   readonly #rate: FrameRate;
   #alive = true;
+  /** Of the last heartbeat: what had gone out by then, whether more was waiting, and for how many nothing has moved. */
+  #taken = 0;
+  #stalled = false;
+  #stalledBeats = 0;
 
   constructor(ws: WebSocket, socket: NetSocket, upgrade: Upgrade, options: SocketOptions) {
     this.#ws = ws;
@@ -68,17 +76,26 @@ export class Connection {
     this.token = upgrade.token;
     this.slot = upgrade.slot;
     socket.on("drain", () => {
+      if (ws.isPaused) ws.resume();
       for (const listener of this.#drainListeners) listener();
     });
-    ws.on("pong", () => {
-      this.#alive = true;
-    });
+    ws.on("ping", () => this.#hear());
+    ws.on("pong", () => this.#hear());
     ws.on("message", (data: RawData, isBinary) => {
-      this.#alive = true;
-      if (!this.open) return;
-      if (this.#rate.floods()) this.end(closeCodes.abuse, "too many frames");
-      else this.#receive(data as Buffer, isBinary);
+      if (this.#hear()) this.#receive(data as Buffer, isBinary);
     });
+  }
+
+  /** Whether a frame that came in is to be looked at. */
+  #hear(): boolean {
+    this.#alive = true;
+    if (!this.open) return false;
+    if (this.#rate.floods()) {
+      this.end(closeCodes.abuse, "too many frames");
+      return false;
+    }
+    if (this.backlog > readHighWaterBytes) this.#ws.pause();
+    return true;
   }
 
   get open(): boolean {
@@ -115,12 +132,20 @@ export class Connection {
     if (code !== closeCodes.tooSlow) this.options.clock.after(closeGraceMs, () => this.#ws.terminate());
   }
 
-  /** Once a heartbeat: a peer that has answered nothing since the last one is gone. */
+  /**
+   * Once a heartbeat: a peer that has answered nothing since the last one is gone. Only one that cannot have seen the
+   * ping, because other bytes wait before it, is given more time.
+   */
   beat(): void {
-    if (!this.#alive) {
+    const taken = this.#socket.bytesWritten - this.backlog;
+    this.#stalledBeats = this.#alive || taken !== this.#taken ? 0 : this.#stalledBeats + 1;
+    const stalled = this.backlog > 0;
+    if (!this.#alive && ((!stalled && !this.#stalled) || this.#stalledBeats > maxStalledBeats)) {
       this.#ws.terminate();
       return;
     }
+    this.#taken = taken;
+    this.#stalled = stalled;
     this.#alive = false;
     if (this.open) this.#ws.ping();
   }

@@ -1,4 +1,5 @@
 /** Owns server-sent events: the same feed as every other wire, written to an HTTP answer. */
+import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Context, Follow } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
@@ -15,7 +16,27 @@ export interface StreamOptions {
 }
 
 const heartbeatMs = 15_000;
+/** How long a reader may take over what was written before its stream was ended. */
+const endGraceMs = 1_500;
 const comment = Buffer.from(": keep-alive\n\n");
+
+/**
+ * Gives a streamed answer its place among the connections: it ends with its session and with the server.
+ * @throws AppError TOO_MANY_REQUESTS where its address has too many already.
+ */
+export function holdOpen(
+  response: ServerResponse,
+  { caller, origin }: Pick<Context, "caller" | "origin">,
+  { connections, clock }: Pick<StreamOptions, "connections" | "clock">,
+): void {
+  const end = () => {
+    response.end();
+    clock.after(endGraceMs, () => response.destroy());
+  };
+  const slot = connections.open({ address: origin.address, end, caller });
+  if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
+  response.once("close", () => slot.close());
+}
 
 /** Follows the log until the client goes away, its session ends or the server stops. */
 export async function streamEvents(
@@ -25,7 +46,7 @@ export async function streamEvents(
   options: StreamOptions,
 ): Promise<void> {
   const { request, response } = exchange;
-  const { feeds, connections, clock } = options;
+  const { feeds, clock } = options;
   const lastEventId = request.headers["last-event-id"];
   const given = typeof lastEventId === "string" && lastEventId !== "" ? lastEventId : input["cursor"];
   const { cursor, channels } = (await callProcedure("events", context, async () => ({
@@ -40,8 +61,7 @@ export async function streamEvents(
     response.end();
     return;
   }
-  const slot = connections.open({ address: context.origin.address, end: () => response.end(), caller: context.caller });
-  if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
+  holdOpen(response, context, options);
   response.flushHeaders();
 
   const sink: Sink<Buffer> = {
@@ -60,7 +80,6 @@ export async function streamEvents(
   };
   response.once("close", () => {
     stopHeartbeat();
-    slot.close();
     close();
   });
   const feed = await feeds.open({ wire: sseWire, sink, channels, announce: true }, cursor);

@@ -122,7 +122,11 @@ export class TrpcSocket {
   }
 
   #readParams(message: unknown): void {
-    const data = isObject(message) && message["method"] === "connectionParams" ? message["data"] : undefined;
+    if (!isObject(message) || message["method"] !== "connectionParams") {
+      this.#refuse(new AppError("BAD_REQUEST", "Send the connection parameters first, as announced."));
+      return;
+    }
+    const { data } = message;
     const auth = isObject(data) ? data["auth"] : undefined;
     const { token } = this.#connection;
     if (auth !== undefined && auth !== null && typeof auth !== "string")
@@ -168,20 +172,22 @@ export class TrpcSocket {
     }
     if (!isObject(params)) return false;
     const path = typeof params["path"] === "string" ? params["path"] : undefined;
+    if (method !== "subscription" && method !== "query" && method !== "mutation") return false;
+    if (this.#feeds.has(id) || this.#calls.has(id)) {
+      this.#sendError(id, new AppError("BAD_REQUEST", "This id is in use already."), path);
+      return true;
+    }
     const { subscriptionsPerSocket, callsPerSocket } = this.#connection.options.limits;
     const subscriptions = this.#feeds.size + [...this.#calls.values()].filter((kind) => kind === "subscription").length;
     if (method === "subscription") {
       if (subscriptions >= subscriptionsPerSocket) return this.#refuseCall(id, "Too many subscriptions on this socket.", path);
-      if (path !== "events") {
-        if (!this.#calls.has(id)) this.#calls.set(id, "subscription");
-        return false;
+      if (path === "events") {
+        this.#follow(id, params).catch((error: unknown) => this.#connection.options.onError(error, this.#connection.requestId));
+        return true;
       }
-      if (this.#feeds.has(id) || this.#calls.has(id))
-        this.#sendError(id, new AppError("BAD_REQUEST", "This id has a subscription already."), path);
-      else this.#follow(id, params).catch((error: unknown) => this.#connection.options.onError(error, this.#connection.requestId));
-      return true;
+      this.#calls.set(id, "subscription");
+      return false;
     }
-    if (method !== "query" && method !== "mutation") return false;
     if (this.#calls.size - (subscriptions - this.#feeds.size) >= callsPerSocket)
       return this.#refuseCall(id, "Too many calls at once on this socket.", path);
     this.#calls.set(id, "call");

@@ -49,6 +49,28 @@ const positionMs = 60_000;
 const ephemeralMs = 120_000;
 const sweepMs = 1_000;
 
+/** What a reader may see of a piece of the log, in one frame, and the id of the last of it. */
+interface Visible<Frame> {
+  readonly frame: Frame;
+  readonly id: string;
+}
+
+/** Cuts events so that what is written at once stays small, however much was committed together. */
+function pieces(events: readonly LogEvent[]): (readonly LogEvent[])[] {
+  const cut: (readonly LogEvent[])[] = [];
+  let from = 0;
+  let bytes = 0;
+  for (const [index, event] of events.entries()) {
+    bytes += event.payload?.length ?? 0;
+    if (bytes < chunkBytes) continue;
+    cut.push(events.slice(from, index + 1));
+    from = index + 1;
+    bytes = 0;
+  }
+  if (from < events.length) cut.push(from === 0 ? events : events.slice(from));
+  return cut;
+}
+
 function yieldToOthers(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -62,6 +84,8 @@ export class Feed<Frame> {
   /** Where the reader knows itself to be: the id of the last frame it got. */
   #known: string;
   #knownAt: number;
+  /** Whether it has asked for positions: by a cursor, or by waiting for `ready`. */
+  #told = false;
   #announce: boolean;
   #ephemeralVersion: number;
   #pumping = false;
@@ -113,22 +137,15 @@ export class Feed<Frame> {
     this.#feeds.remove(this);
   }
 
-  /** One commit's events, for a feed that was level with the log before it. `joined` holds what each wire made of all of them. */
-  deliver(events: readonly LogEvent[], joined: Map<object, unknown>): void {
-    if (this.#state !== "live") return;
-    const last = events.at(-1);
-    if (!last) return;
-    const frame = this.#channels ? this.#joinVisible(events) : this.#joinAll(events, joined);
-    this.#position = { seq: last.seq, id: last.id };
-    if (frame === undefined) return;
-    this.#sink.write(frame);
-    this.#known = last.id;
-    this.#knownAt = this.#feeds.clock.monotonic();
-    this.#standBackWhenFull();
+  /** A piece of one commit, for a feed that was level with the log before it. `joined` holds what each wire made of all of it. */
+  deliver(piece: readonly LogEvent[], joined: Map<object, unknown>): void {
+    if (this.#state !== "live" || this.#standsBack()) return;
+    this.#pass(piece, this.#channels ? this.#joinVisible(piece) : this.#joinAll(piece, joined));
+    this.#standsBack();
   }
 
   deliverEphemeral(state: EphemeralState, encoded: Map<object, unknown>): void {
-    if (this.#state !== "live" || !this.#mayPass(state.channelId)) return;
+    if (this.#state !== "live" || !this.#mayPass(state.channelId) || this.#standsBack()) return;
     this.#ephemeralVersion = state.version;
     let frame = encoded.get(this.#wire) as Frame | undefined;
     if (frame === undefined) {
@@ -136,7 +153,7 @@ export class Feed<Frame> {
       encoded.set(this.#wire, frame);
     }
     this.#sink.write(frame);
-    this.#standBackWhenFull();
+    this.#standsBack();
   }
 
   /** Once a second: ends readers that take nothing, and tells the others where they are when nothing they may see told them. */
@@ -144,7 +161,7 @@ export class Feed<Frame> {
     if (this.#blockedAt !== undefined && now - this.#blockedAt >= tooSlowMs) {
       this.close();
       this.#sink.tooSlow();
-    } else if (this.#state === "live" && !this.#announce && this.#known !== this.#position.id && now - this.#knownAt >= positionMs) {
+    } else if (this.#state === "live" && this.#told && this.#known !== this.#position.id && now - this.#knownAt >= positionMs) {
       this.#sendReady();
     } else if (this.#state === "catching up") {
       // A replay that failed on the database goes on where it was.
@@ -179,27 +196,20 @@ export class Feed<Frame> {
 
   /** Sends what the reader may see of `events`, up to where its socket is full; the rest is read again later. */
   #replay(events: readonly LogEvent[]): void {
-    let frames: Frame[] = [];
-    let bytes = 0;
-    const flush = () => {
-      if (frames.length > 0) this.#sink.write(this.#wire.join(frames));
-      frames = [];
-      bytes = 0;
-    };
-    for (const event of events) {
-      this.#position = { seq: event.seq, id: event.id };
-      if (event.payload !== null && this.#mayPass(event.channelId)) {
-        frames.push(this.#frameOf(event, event.payload));
-        bytes += event.payload.length;
-        this.#known = event.id;
-        this.#knownAt = this.#feeds.clock.monotonic();
-      }
-      if (bytes >= chunkBytes) {
-        flush();
-        if (this.#sink.backlog > highWaterBytes) return;
-      }
+    for (const piece of pieces(events)) {
+      if (this.#sink.backlog > highWaterBytes) return;
+      this.#pass(piece, this.#joinVisible(piece));
     }
-    flush();
+  }
+
+  /** Moves behind a piece of the log, and tells the reader what it may see of it. */
+  #pass(piece: readonly LogEvent[], visible: Visible<Frame> | undefined): void {
+    const last = piece.at(-1);
+    if (last) this.#position = { seq: last.seq, id: last.id };
+    if (!visible) return;
+    this.#sink.write(visible.frame);
+    this.#known = visible.id;
+    this.#knownAt = this.#feeds.clock.monotonic();
   }
 
   #goLive(): void {
@@ -217,15 +227,20 @@ export class Feed<Frame> {
   }
 
   #send(name: string, payload: string, id: string): void {
+    this.#told = true;
     this.#known = id;
     this.#knownAt = this.#feeds.clock.monotonic();
     this.#sink.write(this.#wire.encode(name, payload, id));
   }
 
-  #standBackWhenFull(): void {
-    if (this.#sink.backlog <= highWaterBytes || this.#state !== "live") return;
-    this.#state = "catching up";
-    this.#blockedAt = this.#feeds.clock.monotonic();
+  /** Whether the socket is full; then the feed goes on from its position when there is room. */
+  #standsBack(): boolean {
+    if (this.#sink.backlog <= highWaterBytes) return false;
+    if (this.#state === "live") {
+      this.#state = "catching up";
+      this.#blockedAt = this.#feeds.clock.monotonic();
+    }
+    return true;
   }
 
   #mayPass(channelId: number | null): boolean {
@@ -244,19 +259,23 @@ export class Feed<Frame> {
     return frame;
   }
 
-  #joinVisible(events: readonly LogEvent[]): Frame | undefined {
+  #joinVisible(piece: readonly LogEvent[]): Visible<Frame> | undefined {
     const frames: Frame[] = [];
-    for (const event of events) {
-      if (event.payload !== null && this.#mayPass(event.channelId)) frames.push(this.#frameOf(event, event.payload));
+    let id = "";
+    for (const event of piece) {
+      if (event.payload === null || !this.#mayPass(event.channelId)) continue;
+      frames.push(this.#frameOf(event, event.payload));
+      id = event.id;
     }
-    return frames.length > 1 ? this.#wire.join(frames) : frames[0];
+    const [first] = frames;
+    return first === undefined ? undefined : { frame: frames.length > 1 ? this.#wire.join(frames) : first, id };
   }
 
-  #joinAll(events: readonly LogEvent[], joined: Map<object, unknown>): Frame | undefined {
-    if (joined.has(this.#wire)) return joined.get(this.#wire) as Frame | undefined;
-    const frame = this.#joinVisible(events);
-    joined.set(this.#wire, frame);
-    return frame;
+  #joinAll(piece: readonly LogEvent[], joined: Map<object, unknown>): Visible<Frame> | undefined {
+    if (joined.has(this.#wire)) return joined.get(this.#wire) as Visible<Frame> | undefined;
+    const visible = this.#joinVisible(piece);
+    joined.set(this.#wire, visible);
+    return visible;
   }
 }
 
@@ -320,7 +339,7 @@ export class Feeds {
     this.#ephemerals.delete(key);
     this.#ephemerals.set(key, state);
     const encoded = new Map<object, unknown>();
-    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliverEphemeral(state, encoded));
+    for (const feed of this.#feeds) feed.deliverEphemeral(state, encoded);
   }
 
   ephemeralsSince(version: number): EphemeralState[] {
@@ -329,8 +348,10 @@ export class Feeds {
   }
 
   #publish(events: readonly LogEvent[]): void {
-    const joined = new Map<object, unknown>();
-    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliver(events, joined));
+    for (const piece of pieces(events)) {
+      const joined = new Map<object, unknown>();
+      for (const feed of this.#feeds) feed.deliver(piece, joined);
+    }
   }
 
   #sweep(): void {
@@ -339,16 +360,6 @@ export class Feeds {
       if (now - state.at < ephemeralMs) break;
       this.#ephemerals.delete(key);
     }
-    for (const feed of this.#feeds) this.#guarded(feed, () => feed.sweep(now));
-  }
-
-  /** A reader whose end fails is dropped, and no other feels it. */
-  #guarded(feed: AnyFeed, step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      feed.close();
-      this.onError(error);
-    }
+    for (const feed of this.#feeds) feed.sweep(now);
   }
 }

@@ -64,18 +64,15 @@ export class EventLog {
   #ringBytes = 0;
   #head: Position;
 
-  readonly #onError: (error: unknown) => void;
-
-  private constructor(read: Read, head: Position, onError: (error: unknown) => void) {
+  private constructor(read: Read, head: Position) {
     this.#read = read;
-    this.#onError = onError;
     this.#head = head;
   }
 
-  static async open(read: Read, onError: (error: unknown) => void): Promise<EventLog> {
+  static async open(read: Read): Promise<EventLog> {
     const last = await read.get<{ seq: number; tag: string }>("select seq, tag from event order by seq desc limit 1", []);
     if (!last) throw new Error("The log has no origin: the database is not a Keenchat database.");
-    return new EventLog(read, { seq: last.seq, id: toCursor(last.seq, last.tag) }, onError);
+    return new EventLog(read, { seq: last.seq, id: toCursor(last.seq, last.tag) });
   }
 
   /** The last position. Everything up to it is committed and can be read. */
@@ -100,14 +97,7 @@ export class EventLog {
     }
     this.#trim();
     this.#head = { seq: last.seq, id: last.id };
-    for (const listener of this.#listeners) {
-      try {
-        listener(events);
-      } catch (error) {
-        // What is committed stays committed, whoever stumbles over it.
-        this.#onError(error);
-      }
-    }
+    for (const listener of this.#listeners) listener(events);
   }
 
   /** Runs over by a tenth before it cuts back: a cut moves the whole array. */
@@ -133,11 +123,18 @@ export class EventLog {
     }
   }
 
-  /** Up to `limit` events after a position, blanked and internal ones included, from memory where it reaches back that far. */
+  /**
+   * Up to `limit` events after a position, blanked and internal ones included, from memory where it reaches back that far.
+   * Never past the head: the table can be ahead of it for a moment, and what comes then is delivered live.
+   */
   async after(seq: number, limit: number): Promise<readonly LogEvent[]> {
     const recent = this.recent(seq, limit);
     if (recent) return recent;
-    const rows = await this.#read.all<EventTableRow>(`select ${columns} from event where seq > ? order by seq limit ?`, [seq, limit]);
+    const rows = await this.#read.all<EventTableRow>(`select ${columns} from event where seq > ? and seq <= ? order by seq limit ?`, [
+      seq,
+      this.#head.seq,
+      limit,
+    ]);
     return rows.map(toLogEvent);
   }
 

@@ -1,6 +1,7 @@
 /** Owns reading the log for a procedure: a page of it, or an iteration that follows it. */
 import { tracked } from "@trpc/server";
 import type { EventReader, Follow, LoggedItem } from "../context.ts";
+import { AppError } from "../errors.ts";
 import type { Feeds, Sink, Wire } from "./feed.ts";
 
 const scanEvents = 500;
@@ -29,6 +30,7 @@ async function* iterate(
   const parcels: Parcel[] = [];
   let backlog = 0;
   let ended = signal?.aborted ?? false;
+  let slow = false;
   let wake = () => {};
   const end = () => {
     ended = true;
@@ -45,7 +47,10 @@ async function* iterate(
       }
       wake();
     },
-    tooSlow: end,
+    tooSlow() {
+      slow = true;
+      end();
+    },
   };
   signal?.addEventListener("abort", end, { once: true });
   const feed = await feeds.open({ wire: itemWire, sink, channels, announce: true }, cursor);
@@ -66,6 +71,8 @@ async function* iterate(
     feed.close();
     signal?.removeEventListener("abort", end);
   }
+  // An error tRPC's clients come back from; after a plain end they would think that all is said.
+  if (slow) throw new AppError("SERVICE_UNAVAILABLE", "Too slow: resume from your cursor.");
 }
 
 export function createEventReader(feeds: Feeds): EventReader {

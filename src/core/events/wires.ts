@@ -54,7 +54,8 @@ function createTrpcWire(rpcId: string, shared: boolean): Wire<Buffer> {
 }
 
 const sharedTrpcWires = new Map<string, Wire<Buffer>>();
-const maxSharedTrpcWires = 64;
+/** Each of them may keep a copy of everything in memory. */
+const maxSharedTrpcWires = 8;
 
 /** The wire of a subscription. Clients count from 1, so the small ids are the same for many and share their frames. */
 export function trpcWire(id: number | string): Wire<Buffer> {

@@ -36,12 +36,7 @@ export const messageRouter = router({
       },
       rest: { paged: true },
     })
-    .input(
-      z
-        .object({ channel_id: Id.optional(), user_id: Id.optional(), ...newestPage })
-        .refine(oneDirection, oneDirectionMessage)
-        .prefault({}),
-    )
+    .input(z.object({ channel_id: Id.optional(), user_id: Id.optional(), ...newestPage }).refine(oneDirection, oneDirectionMessage))
     .output(z.array(Message))
     .query(async ({ ctx, input }) => {
       const where = [];

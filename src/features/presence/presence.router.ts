@@ -73,9 +73,15 @@ export const presenceRouter = router({
     const leave = ctx.presence.enter(id, ctx.caller.userId);
     const changes = latest<number[]>(signal);
     const unwatch = ctx.presence.watch(id, (users) => (users ? changes.set(users) : changes.end()));
+    let told = "";
     try {
-      yield { channel_id: id, users: ctx.presence.users(id) };
-      for await (const users of changes) yield { channel_id: id, users };
+      changes.set(ctx.presence.users(id));
+      for await (const users of changes) {
+        // The caller's own coming in is announced a moment after it was told.
+        if (users.join() === told) continue;
+        told = users.join();
+        yield { channel_id: id, users };
+      }
     } finally {
       unwatch();
       leave({ lingering: !ctx.socket?.open });

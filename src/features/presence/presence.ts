@@ -17,13 +17,17 @@ const typingMs = 6_000;
 /** Sends an event of the moment to everyone who may see it; `key` names the state it replaces. */
 export type Announce = (key: string, ephemeral: Ephemeral) => void;
 
+function movement(channelId: number, users: readonly number[]): string {
+  return JSON.stringify({ channel_id: channelId, users });
+}
+
 class Room {
   /** Users with the number of their sockets in here. */
   readonly users = new Map<number, number>();
   readonly watchers = new Set<(users: number[] | undefined) => void>();
   announced = "";
-  announcedAt = Number.NEGATIVE_INFINITY;
-  cancelFlush: (() => void) | undefined;
+  /** Set while a change waits to be announced, and for a while after an announcement. */
+  cancelPause: (() => void) | undefined;
 
   list(): number[] {
     return [...this.users.keys()].sort((a, b) => a - b);
@@ -71,10 +75,15 @@ export class LocalPresence implements Presence {
 
   /** A channel is gone, and everybody in it is nowhere. */
   closeChannel(channelId: number): void {
+    for (const [key, cancel] of this.#typing) {
+      if (!key.startsWith(`${channelId}:`)) continue;
+      cancel();
+      this.#typing.delete(key);
+    }
     const room = this.#rooms.get(channelId);
     if (!room) return;
     this.#rooms.delete(channelId);
-    room.cancelFlush?.();
+    room.cancelPause?.();
     room.users.clear();
     for (const watcher of room.watchers) watcher(undefined);
   }
@@ -111,6 +120,7 @@ export class LocalPresence implements Presence {
     let room = this.#rooms.get(channelId);
     if (!room) {
       room = new Room();
+      room.announced = movement(channelId, []);
       this.#rooms.set(channelId, room);
     }
     return room;
@@ -130,19 +140,17 @@ export class LocalPresence implements Presence {
 
   /** Announces soon, and never more often than the room's size allows. */
   #changed(channelId: number, room: Room): void {
-    if (room.cancelFlush) return;
-    const pauseMs = room.users.size > crowd ? crowdMergeMs : mergeMs;
-    const delayMs = Math.max(settleMs, room.announcedAt + pauseMs - this.#clock.monotonic());
-    room.cancelFlush = this.#clock.after(delayMs, () => this.#flush(channelId, room));
+    room.cancelPause ??= this.#clock.after(settleMs, () => this.#flush(channelId, room));
   }
 
   #flush(channelId: number, room: Room): void {
-    room.cancelFlush = undefined;
+    room.cancelPause = undefined;
     const users = room.list();
-    const payload = JSON.stringify({ channel_id: channelId, users });
+    const payload = movement(channelId, users);
     if (payload !== room.announced) {
       room.announced = payload;
-      room.announcedAt = this.#clock.monotonic();
+      const pauseMs = users.length > crowd ? crowdMergeMs : mergeMs;
+      room.cancelPause = this.#clock.after(pauseMs, () => this.#flush(channelId, room));
       this.#announce(`movement:${channelId}`, { name: channelMovement.name, channelId, payload });
       for (const watcher of room.watchers) watcher(users);
     }
@@ -151,7 +159,7 @@ export class LocalPresence implements Presence {
 
   /** An empty room that nobody watches is kept no longer than its announcements need it. */
   #forgetEmpty(channelId: number, room: Room): void {
-    if (room.users.size === 0 && room.watchers.size === 0 && !room.cancelFlush && this.#rooms.get(channelId) === room)
+    if (room.users.size === 0 && room.watchers.size === 0 && !room.cancelPause && this.#rooms.get(channelId) === room)
       this.#rooms.delete(channelId);
   }
 }
