@@ -1,4 +1,5 @@
 /** Owns one listening port: an HTTP server whose every request, upgrade and stray byte is answered. */
+import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -65,15 +66,10 @@ export async function listen({ variable, port, host, onRequest, onUpgrade }: Por
   }
 }
 
-function bind(server: Server, port: number, host: string | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ port, ...(host !== undefined && { host }) }, () => {
-      server.off("error", reject);
-      server.on("error", () => {});
-      resolve();
-    });
-  });
+async function bind(server: Server, port: number, host: string | undefined): Promise<void> {
+  server.listen({ port, ...(host !== undefined && { host }) });
+  await once(server, "listening");
+  server.on("error", () => {});
 }
 
 export function portOf(server: Server): number {
