@@ -1,4 +1,4 @@
-/** The table of contents: every noun's procedures, every event. */
+/** The table of contents: every noun's procedures, every event, every error. */
 
 import type { EventUnion } from "./core/events/event.ts";
 import { mergeRouters, router } from "./core/trpc.ts";
@@ -9,6 +9,8 @@ import { messageEvents, messageRouter } from "./features/message/message.router.
 import { presenceEvents } from "./features/presence/presence.events.ts";
 import { presenceRouter } from "./features/presence/presence.router.ts";
 import { userEvents, userRouter } from "./features/user/user.router.ts";
+
+export { errorCodes } from "./core/errors.ts";
 
 /** Every event a client can receive. */
 export const catalogue = [...userEvents, ...channelEvents, ...messageEvents, ...presenceEvents, ...streamEvents] as const;

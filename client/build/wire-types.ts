@@ -1,7 +1,6 @@
 /** Owns the types of the wire as text: every procedure and event of the server, with their descriptions, importing nothing of it. */
 import { z } from "zod";
-import { appRouter, catalogue } from "../../src/api.ts";
-import { errorCodes } from "../../src/core/errors.ts";
+import { appRouter, catalogue, errorCodes } from "../../src/api.ts";
 
 type Schema = z.core.JSONSchema.BaseSchema;
 type Direction = "input" | "output";
@@ -125,7 +124,7 @@ export function printWireTypes(): string {
   const codes = Object.keys(errorCodes).map((code) => JSON.stringify(code));
   return indent(
     [
-      'import type { CallOptions } from "./calls.js";\n',
+      'import type { CallOptions } from "./call-options.js";\n',
       ...[...names.declared.values()].map((declaration) => `${declaration}\n`),
       `/** Every query and mutation of the server. */\nexport interface Calls {\n${calls}}\n`,
       `/** Everything that can happen, told apart by \`event\`. What the log keeps has an \`id\`: a cursor to resume from. */`,

@@ -1,12 +1,7 @@
 /** Owns queries and mutations: one HTTP request each, so that a call never waits for the socket or for another call. */
+import type { CallOptions } from "./call-options.ts";
 import { KeenchatError, toKeenchatError, unreachable } from "./errors.ts";
 import type { Tokens } from "./tokens.ts";
-
-/** What every call can be given. */
-export interface CallOptions {
-  /** Gives up the call: its promise rejects with the signal's reason. */
-  signal?: AbortSignal;
-}
 
 const attempts = 3;
 const firstDelayMs = 300;

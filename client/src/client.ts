@@ -1,5 +1,6 @@
 /** The package's entry: a client of one Keenchat server. */
-import { Caller, type CallOptions } from "./calls.ts";
+import type { CallOptions } from "./call-options.ts";
+import { Caller } from "./calls.ts";
 import type { Observable } from "./observable.ts";
 import { type ConnectionState, Socket, type WebSocketClass } from "./socket.ts";
 import { createStream, type Stream } from "./stream.ts";
@@ -7,7 +8,7 @@ import { type TokenStorage, Tokens } from "./tokens.ts";
 import { createTyping, type Typing } from "./typing.ts";
 import type { Calls, ChannelUsers, KeenchatEvent, Message } from "./wire.ts";
 
-export type { CallOptions } from "./calls.ts";
+export type { CallOptions } from "./call-options.ts";
 export { type Issue, KeenchatError } from "./errors.ts";
 export type { Observable } from "./observable.ts";
 export type { ConnectionState, WebSocketClass, WebSocketLike } from "./socket.ts";

@@ -1,5 +1,5 @@
 /** Owns telling others that the user types: seldom enough for the server, often enough for the others. */
-import type { KeenchatClient } from "./client.ts";
+import type { Calls } from "./wire.ts";
 
 /** The server takes it back after 6 s of silence; said again within that, it stays. */
 const repeatMs = 3_000;
@@ -12,7 +12,7 @@ export interface Typing {
   stop(): void;
 }
 
-export function createTyping(calls: Pick<KeenchatClient["channel"], "startTyping" | "stopTyping">, channelId: number): Typing {
+export function createTyping(calls: Pick<Calls["channel"], "startTyping" | "stopTyping">, channelId: number): Typing {
   let toldAt = Number.NEGATIVE_INFINITY;
   // One after the other, so that a stop never overtakes its start.
   let last: Promise<void> = Promise.resolve();

@@ -1,7 +1,6 @@
 /** Owns the types read off the server's definition. Here they are inferred; in the package the build writes them out, with their descriptions. */
-import type { AppRouter, KeenchatEvent as WireEvent } from "../../src/api.ts";
-import type { ErrorCode as WireErrorCode } from "../../src/core/errors.ts";
-import type { CallOptions } from "./calls.ts";
+import type { AppRouter, errorCodes, KeenchatEvent as WireEvent } from "../../src/api.ts";
+import type { CallOptions } from "./call-options.ts";
 
 type Call<Input, Output> =
   Record<never, never> extends Input
@@ -33,7 +32,7 @@ type WithId<Event> = Event extends { event: infer Name; data: infer Data } ? { e
 export type KeenchatEvent = WithId<WireEvent>;
 
 /** What went wrong, as the server says it. */
-export type ErrorCode = WireErrorCode;
+export type ErrorCode = keyof typeof errorCodes;
 
 type Output<Function_ extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<Function_>>;
 export type User = Output<Calls["user"]["get"]>;

@@ -1,0 +1,6 @@
+/** Owns what every call takes beside its input. */
+
+export interface CallOptions {
+  /** Gives up the call: its promise rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
