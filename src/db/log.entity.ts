@@ -1,5 +1,6 @@
 /** The tables of the event log and of the counter row that orders it, and the settings this database made for itself. */
 import { defineEntity, p } from "@mikro-orm/core";
+import { rowId } from "../core/row-id.ts";
 
 export const EventEntity = defineEntity({
   name: "Event",
@@ -7,7 +8,7 @@ export const EventEntity = defineEntity({
   indexes: [{ properties: ["channelId", "seq"] }, { properties: ["messageId"] }],
   properties: {
     /** The position: commit order, without holes. */
-    seq: p.bigint("number").primary().autoincrement(),
+    seq: rowId(),
     /** Differs wherever two histories of one database could share a position, after a restored backup for example. */
     tag: p.string().length(16),
     name: p.string().length(32),

@@ -1,12 +1,13 @@
 /** The table of channels, and how a row goes out. */
 import { defineEntity, p } from "@mikro-orm/core";
+import { rowId } from "../../core/row-id.ts";
 import { UserEntity } from "../user/user.entity.ts";
 
 export const ChannelEntity = defineEntity({
   name: "Channel",
   tableName: "channel",
   properties: {
-    id: p.bigint("number").primary().autoincrement(),
+    id: rowId(),
     title: p.text(),
     description: p.text(),
     /** Who made it; null for the two original ones. */

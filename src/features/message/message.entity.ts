@@ -1,5 +1,6 @@
 /** The tables of messages and of the keys that make posting repeatable. */
 import { defineEntity, p } from "@mikro-orm/core";
+import { rowId } from "../../core/row-id.ts";
 import { ChannelEntity } from "../channel/channel.entity.ts";
 import { UserEntity } from "../user/user.entity.ts";
 
@@ -9,7 +10,7 @@ export const MessageEntity = defineEntity({
   indexes: [{ properties: ["channelId", "id"] }, { properties: ["userId", "id"] }],
   properties: {
     /** Taken from the counter row, in commit order. */
-    id: p.bigint("number").primary().autoincrement(),
+    id: rowId(),
     channelId: () => p.manyToOne(ChannelEntity).mapToPk().fieldName("channel_id").index(false).deleteRule("cascade"),
     userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").index(false),
     messageText: p.text(),

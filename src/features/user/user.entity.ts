@@ -1,11 +1,12 @@
 /** The table of users, and how a row goes out. */
 import { defineEntity, p } from "@mikro-orm/core";
+import { rowId } from "../../core/row-id.ts";
 
 export const UserEntity = defineEntity({
   name: "User",
   tableName: "user",
   properties: {
-    id: p.bigint("number").primary().autoincrement(),
+    id: rowId(),
     username: p.string().length(64),
     /** The name in lower case: names are unique whatever their case. */
     usernameKey: p.string().length(64).unique(),
