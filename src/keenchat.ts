@@ -22,10 +22,12 @@ import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
 import { LocalPresence } from "./features/presence/presence.ts";
 import { findSession, usernameKey } from "./features/user/user.queries.ts";
+import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
 import { createOriginReader } from "./transports/gate.ts";
 import { checkReady } from "./transports/health.ts";
 import { Cors, createRequestListener, type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./transports/http.ts";
+import { createMetrics } from "./transports/metrics.ts";
 import { openApiDocument } from "./transports/openapi.ts";
 import { createRest } from "./transports/rest.ts";
 import { listen, portOf } from "./transports/server.ts";
@@ -94,7 +96,7 @@ export async function startKeenchat(config: Config, overrides: Overrides = {}): 
 async function serve(config: Config, { clock, logger, retention }: Required<Overrides>, database: Database): Promise<Keenchat> {
   const onError = (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
   const { read } = database;
-  const log = await EventLog.open(read);
+  const log = await EventLog.open(read, onError);
   const writer = new Writer(database, log, clock, randomTag(6));
   const feeds = new Feeds(log, clock, onError);
   const tokens = new SessionTokens(await readSecret(config, read, writer), clock, createSessionFinder(config, read));
@@ -129,10 +131,22 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
   const originOf = createOriginReader(config.trustedProxies);
   const headCursor = () => log.head.id;
   const rest = createRest({ services, originOf, headCursor, feeds, connections, clock });
-  const trpc = createTrpcHttp({ services, originOf, headCursor, connections, clock });
+  const trpc = createTrpcHttp({ services, originOf, headCursor, connections });
   const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError };
   const socketIo = createSocketIo(socketOptions);
   const webSockets = createWebSockets({ ...socketOptions, socketIo });
+
+  const metrics = createMetrics({
+    token: config.metricsToken,
+    originOf,
+    gauges: {
+      keenchat_write_queue_length: { help: "Writes that wait for their transaction.", read: () => writer.waiting },
+      keenchat_connections: { help: "Open sockets and event streams.", read: () => connections.size },
+      keenchat_feeds: { help: "Readers that follow the log.", read: () => feeds.size },
+      keenchat_log_head: { help: "The last position of the log.", read: () => log.head.seq },
+    },
+  });
+  log.subscribe((events) => metrics.countCommit(events.length));
 
   /** Documents that need no token and look at none. */
   const documents: Record<string, (exchange: Exchange) => Promise<void> | void> = {
@@ -141,6 +155,8 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
       await checkReady(read);
       sendJson(response, 200, { status: "ok" });
     },
+    metrics: (exchange) => metrics.answer(exchange),
+    "asyncapi.json": ({ response }) => send(response, 200, asyncApiDocument()),
     "openapi.json": ({ response }) => send(response, 200, openApiDocument(config.rules)),
   };
 
@@ -148,6 +164,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     const [first = "", ...others] = exchange.target.segments;
     const document = others.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
     if (document) {
+      exchange.operation = first;
       if (exchange.request.method === "OPTIONS") return sendOptions(exchange, ["GET"]);
       if (exchange.request.method !== "GET" && exchange.request.method !== "HEAD") throw methodNotAllowed(exchange.response, ["GET"]);
       return document(exchange);
@@ -163,7 +180,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     variable: "PORT",
     port: config.port,
     host: config.host,
-    onRequest: createRequestListener({ cors, handle, onError, draining }),
+    onRequest: createRequestListener({ cors, handle, onError, draining, onAnswer: metrics.countRequest }),
     onUpgrade,
   });
   const wsServer = await listen({

@@ -93,7 +93,8 @@ export function describeError(error: unknown): ErrorDescription {
     const issues = describeIssues(error.cause);
     return { ...describe("BAD_REQUEST", summarize(issues)), issues };
   }
-  if (error.code === "PARSE_ERROR") return describe("BAD_REQUEST", "The body is not valid JSON.");
+  // What a parser says of JSON quotes it.
+  if (error.code === "PARSE_ERROR" || error.cause instanceof SyntaxError) return describe("BAD_REQUEST", "The input is not valid JSON.");
   if (!isCode(error.code) || error.code === "INTERNAL_SERVER_ERROR") return describe("INTERNAL_SERVER_ERROR");
   return describe(error.code, error.message);
 }

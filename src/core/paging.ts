@@ -31,8 +31,9 @@ export async function readPage<Row extends { id: number }>(
 
   const next = forward ? more : before !== undefined && (await exists(ctx.read, query, "id >= ?", before));
   const prev = forward ? query.from === "newest" && after !== undefined && (await exists(ctx.read, query, "id <= ?", after)) : more;
-  const first = rows[0]?.id ?? (after ?? 0) + 1;
-  const last = rows.at(-1)?.id ?? (before ?? 1) - 1;
+  // Beside an empty page the neighbour begins where the page would have been, as far as ids go.
+  const first = rows[0]?.id ?? Math.min((after ?? 0) + 1, Number.MAX_SAFE_INTEGER);
+  const last = rows.at(-1)?.id ?? Math.max((before ?? 1) - 1, 0);
   if (next) ctx.reply.next = last;
   if (prev) ctx.reply.prev = first;
   return rows;

@@ -19,10 +19,8 @@ function fits(text: string, min: number, max: number): boolean {
   return length >= min && length <= max;
 }
 
-/** Text that can be stored and sent back exactly as it came: no NUL, no lone surrogate. */
-export function isStorable(text: string): boolean {
-  return text.isWellFormed() && !text.includes("\0");
-}
+/** Text that can be stored, looked up and sent back exactly as it came: no NUL, no lone surrogate. */
+export const Storable = z.string().refine((value) => value.isWellFormed() && !value.includes("\0"), "Must be valid Unicode without NUL.");
 
 /**
  * Text of `min` to `max` Unicode code points. Longer text, NUL and lone surrogates are refused, never mended.
@@ -31,23 +29,20 @@ export function isStorable(text: string): boolean {
 export function text(min: number, max: number, options: { blank?: boolean } = {}) {
   const blank = options.blank ?? true;
   const length = `Must be ${min === 0 ? `at most ${max}` : `${min} to ${max}`} characters long.`;
-  return z
-    .string()
-    .refine((value) => fits(value, min, max), length)
-    .refine(isStorable, "Must be valid Unicode without NUL.")
+  return Storable.refine((value) => fits(value, min, max), length)
     .refine((value) => blank || value.trim() !== "", "Must not be only white space.")
     .meta({ minLength: min, maxLength: max, ...(!blank && { pattern: "\\S" }) });
 }
 
-const Limit = z.int().min(1).max(200).default(100).describe("How many at most.");
-const After = z.int().min(0).optional().describe("Only those with a larger id: the next ones; 0 starts from the beginning.");
+export const Limit = z.int().min(1).max(200).default(100).describe("How many at most.");
+const After = z.int().min(0).describe("Only those with a larger id: the next ones; 0 starts from the beginning.").optional();
 
 /** A page that starts at the first. */
 export const forwardPage = { after: After, limit: Limit };
 
 /** A page that starts at the newest, walks back with `before` and forward with `after`. */
 export const newestPage = {
-  before: z.int().min(0).optional().describe("Only those with a smaller id: the ones just before it."),
+  before: z.int().min(0).describe("Only those with a smaller id: the ones just before it.").optional(),
   after: After,
   limit: Limit,
 };

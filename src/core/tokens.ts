@@ -82,6 +82,8 @@ export class SessionTokens implements Tokens {
         algorithms: [algorithm],
         currentDate: new Date(this.#clock.now()),
       });
+      // The secret may be shared with whoever else makes tokens.
+      if (!Number.isSafeInteger(payload.sid)) throw new TypeError("The token names no session.");
       return payload.sid;
     } catch (cause) {
       throw refused(cause);

@@ -129,6 +129,11 @@ export class Writer {
     this.#tag = tag;
   }
 
+  /** Changes that wait for their transaction. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** Runs one change in a transaction of its own. */
   write<T>(change: (transaction: Transaction) => Promise<T>): Promise<T> {
     const alone: Batch<undefined, T> = { run: async (transaction) => [await change(transaction as OpenTransaction)] };

@@ -15,7 +15,7 @@ const maxBodyBytes = 64 * 1024;
 /** How much more of a body that is too large is read and dropped, so that the answer is read and not reset. */
 const maxDrainedBytes = 8 * 1024 * 1024;
 
-const hostForm = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,253})(?::\d{1,5})?$/;
+const hostForm = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[\w.~-]{1,253})(?::\d{1,5})?$/;
 const absoluteForm = /^https?:\/\/[^/?#]*/i;
 
 function decode(text: string): string {
@@ -64,8 +64,13 @@ export function single(query: Target["query"], name: string): string | undefined
 /** @throws AppError BAD_REQUEST where `Host` is missing or is no host. */
 export function checkHost(request: IncomingMessage): void {
   const { host } = request.headers;
-  if (host === undefined ? request.httpVersion !== "1.0" : !hostForm.test(host))
+  if (host === undefined ? request.httpVersion !== "1.0" : !hostForm.test(host) || !URL.canParse(`http://${host}`))
     throw new AppError("BAD_REQUEST", "The Host header is not valid.");
+}
+
+/** What follows `Bearer` in the Authorization header; undefined where the header is missing or of another scheme. */
+export function readBearer({ headers }: IncomingMessage): string | undefined {
+  return /^Bearer +([^ ]+) *$/i.exec(headers.authorization ?? "")?.[1];
 }
 
 /**
@@ -74,9 +79,8 @@ export function checkHost(request: IncomingMessage): void {
  */
 export function readToken(request: IncomingMessage, query: Target["query"]): string | undefined {
   const fromQuery = single(query, "auth");
-  const header = request.headers.authorization;
-  if (header === undefined) return fromQuery;
-  const fromHeader = /^Bearer +([^ ]+) *$/i.exec(header)?.[1];
+  if (request.headers.authorization === undefined) return fromQuery;
+  const fromHeader = readBearer(request);
   if (fromHeader === undefined) throw new AppError("UNAUTHORIZED", "Send the token as Authorization: Bearer TOKEN.");
   if (fromQuery !== undefined && fromQuery !== fromHeader)
     throw new AppError("BAD_REQUEST", "The auth parameter and the Authorization header differ.");
@@ -127,12 +131,12 @@ export function readJsonText(request: IncomingMessage, body: Buffer): string {
   }
 }
 
-/** @throws AppError BAD_REQUEST where the text is no JSON. */
-export function parseJson(text: string): unknown {
+/** @throws AppError BAD_REQUEST where the text is no JSON; `what` names it. */
+export function parseJson(text: string, what = "body"): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new AppError("BAD_REQUEST", "The body is not valid JSON.");
+    throw new AppError("BAD_REQUEST", `The ${what} is not valid JSON.`);
   }
 }
 

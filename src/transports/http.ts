@@ -9,6 +9,8 @@ export interface Exchange {
   readonly response: ServerResponse;
   readonly requestId: string;
   readonly target: Target;
+  /** What the request turned out to call, once that is known. */
+  operation?: string;
 }
 
 export type HttpHandler = (exchange: Exchange) => Promise<void> | void;
@@ -79,7 +81,8 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   send(response, status, JSON.stringify(value));
 }
 
-function sendError(response: ServerResponse, error: unknown, requestId: string): ErrorDescription {
+/** Answers with an error; `toBody` says how this wire writes one. */
+export function sendError(response: ServerResponse, error: unknown, toBody: (description: ErrorDescription) => unknown): ErrorDescription {
   const description = describeError(error);
   if (response.headersSent) {
     response.destroy();
@@ -89,7 +92,7 @@ function sendError(response: ServerResponse, error: unknown, requestId: string):
   if (description.status === 401) response.setHeader("WWW-Authenticate", "Bearer");
   // What is left of a body nobody read would be taken for the next request.
   if (description.status === 413) response.setHeader("Connection", "close");
-  sendJson(response, description.status, toErrorBody(description, requestId));
+  sendJson(response, description.status, toBody(description));
   return description;
 }
 
@@ -99,6 +102,15 @@ export function methodNotAllowed(response: ServerResponse, methods: readonly str
   return new AppError("METHOD_NOT_SUPPORTED");
 }
 
+function observe(exchange: Exchange, onAnswer: NonNullable<ListenerOptions["onAnswer"]>): void {
+  const { response } = exchange;
+  const start = performance.now();
+  response.once("finish", () => {
+    const isStream = String(response.getHeader("Content-Type")).startsWith("text/event-stream");
+    if (!isStream) onAnswer(exchange.operation ?? "none", response.statusCode, (performance.now() - start) / 1_000);
+  });
+}
+
 export interface ListenerOptions {
   readonly cors: Cors;
   readonly handle: HttpHandler;
@@ -106,10 +118,12 @@ export interface ListenerOptions {
   readonly onError: (error: unknown, requestId: string) => void;
   /** Whether the server is on its way down. */
   readonly draining: () => boolean;
+  /** Told of every answer that was sent whole, streams apart. */
+  readonly onAnswer?: (operation: string, status: number, seconds: number) => void;
 }
 
 /** The `request` listener of both ports. Whatever happens behind it, the request is answered and the process lives. */
-export function createRequestListener({ cors, handle, onError, draining }: ListenerOptions) {
+export function createRequestListener({ cors, handle, onError, draining, onAnswer }: ListenerOptions) {
   async function answer(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     response.setHeader("X-Request-Id", requestId);
     response.setHeader("Referrer-Policy", "no-referrer");
@@ -124,7 +138,9 @@ export function createRequestListener({ cors, handle, onError, draining }: Liste
       send(response, 204);
       return;
     }
-    await handle({ request, response, requestId, target: parseTarget(request.url ?? "/") });
+    const exchange: Exchange = { request, response, requestId, target: parseTarget(request.url ?? "/") };
+    if (onAnswer) observe(exchange, onAnswer);
+    await handle(exchange);
   }
 
   return (request: IncomingMessage, response: ServerResponse): void => {
@@ -132,7 +148,7 @@ export function createRequestListener({ cors, handle, onError, draining }: Liste
     request.on("error", () => {});
     response.on("error", () => {});
     answer(request, response, requestId).catch((error: unknown) => {
-      const description = sendError(response, error, requestId);
+      const description = sendError(response, error, (described) => toErrorBody(described, requestId));
       if (description.code === "INTERNAL_SERVER_ERROR") onError(error, requestId);
     });
   };

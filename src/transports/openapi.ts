@@ -1,26 +1,26 @@
 /** Owns the OpenAPI document: trpc-to-openapi generates it from the procedures, one pass here makes it say what our dispatcher does. */
-import { readFileSync } from "node:fs";
 import { generateOpenApiDocument } from "trpc-to-openapi";
 import { z } from "zod";
 import { appRouter } from "../api.ts";
 import { ErrorBody, type ErrorCode, errorCodes } from "../core/errors.ts";
 import { type Route, routes } from "./routes.ts";
-
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+import { version } from "./version.ts";
 
 const description = `REST interface of a Keenchat server. \`HEAD\` answers like \`GET\` without the body. Every answer has \`X-Request-Id\`. Pass a token as \`Authorization: Bearer TOKEN\` or as \`?auth=TOKEN\`.`;
 
 type Operation = Record<string, unknown> & { responses: Record<string, unknown>; parameters?: Record<string, unknown>[] };
 
 const headers = {
-  "X-Request-Id": { description: "Names this request in the server's log.", schema: { type: "string" } },
+  "X-Request-Id": { description: "Names this request in the server's log.", required: true, schema: { type: "string" } },
   "X-Keenchat-Cursor": {
     description: "A position taken before the read: follow from here and nothing falls between.",
+    required: true,
     schema: { type: "string" },
   },
   Link: { description: "The neighbouring pages, where there are any: rel next, rel prev.", schema: { type: "string" } },
-  Location: { description: "The new resource.", schema: { type: "string" } },
-  "Retry-After": { description: "Seconds until a retry makes sense.", schema: { type: "integer" } },
+  Location: { description: "The new resource.", required: true, schema: { type: "string" } },
+  "Retry-After": { description: "Seconds until a retry makes sense.", required: true, schema: { type: "integer" } },
+  "WWW-Authenticate": { description: "How to send a token.", required: true, schema: { const: "Bearer" } },
 };
 
 function ref(section: string, name: string) {
@@ -61,12 +61,21 @@ function success(route: Route, generated: unknown): Record<string, unknown> {
     : { 201: made };
 }
 
-function describeErrors(codes: readonly ErrorCode[]): Record<string, unknown> {
+const errorHeaders: Partial<Record<ErrorCode, keyof typeof headers>> = {
+  UNAUTHORIZED: "WWW-Authenticate",
+  TOO_MANY_REQUESTS: "Retry-After",
+  SERVICE_UNAVAILABLE: "Retry-After",
+};
+
+function describeErrors(route: Route): Record<string, unknown> {
+  // Missing only where a request was refused before its path was looked at.
+  const cursor = route.method === "GET" ? { "X-Keenchat-Cursor": { ...headers["X-Keenchat-Cursor"], required: false } } : {};
   return Object.fromEntries(
-    codes.map((code) => {
+    errorsOf(route).map((code) => {
       const { status, text } = errorCodes[code];
-      const retry = status === 429 || status === 503 ? named("Retry-After") : named();
-      return [status, { description: text, headers: retry, content: { "application/json": { schema: ref("schemas", "Error") } } }];
+      const header = errorHeaders[code];
+      const content = { "application/json": { schema: ref("schemas", "Error") } };
+      return [status, { description: text, headers: { ...named(...(header ? [header] : [])), ...cursor }, content }];
     }),
   );
 }
@@ -96,7 +105,7 @@ function correct(route: Route, operation: Operation, protect: boolean): Operatio
     operationId: route.procedure,
     security: protect ? credentials : [{}, ...credentials],
     parameters: parameters(route, operation.parameters ?? []),
-    responses: { ...success(route, operation.responses["200"]), ...describeErrors(errorsOf(route)) },
+    responses: { ...success(route, operation.responses["200"]), ...describeErrors(route) },
   };
 }
 

@@ -97,6 +97,7 @@ export function createRest(options: RestOptions) {
     const route = found.find(({ method }) => method === request.method || (method === "GET" && request.method === "HEAD"));
     if (!route) throw methodNotAllowed(response, methods);
 
+    exchange.operation = route.procedure;
     // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.
     if (route.method === "GET") response.setHeader("X-Keenchat-Cursor", headCursor());
     const token = readToken(request, target.query);

@@ -28,6 +28,7 @@ function kindOf(schema: z.core.$ZodType): FieldKind {
 }
 
 function fieldsOf(input: unknown): ReadonlyMap<string, FieldKind> {
+  if (input instanceof z.ZodPrefault) return fieldsOf(input.unwrap());
   if (!(input instanceof z.ZodObject)) return new Map();
   return new Map(Object.entries(input.shape as Record<string, z.core.$ZodType>).map(([name, schema]) => [name, kindOf(schema)]));
 }

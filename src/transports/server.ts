@@ -1,7 +1,7 @@
 /** Owns one listening port: an HTTP server whose every request, upgrade and stray byte is answered. */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, type Server, STATUS_CODES } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse, STATUS_CODES } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConfigError } from "../config.ts";
 
@@ -21,14 +21,15 @@ const keepAliveTimeoutMs = 65_000;
 const retryMs = 100;
 const retries = 10;
 
-/** What is no HTTP at all gets a bare status line. */
+/** What is no HTTP at all, or never becomes it, gets a bare status line. */
 function refuseBare(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (socket.destroyed || !socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;
   }
-  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : error.code === "ERR_HTTP_REQUEST_TIMEOUT" ? 408 : 400;
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
+  // A peer that does not hang up after this is not waited for.
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
 export async function listen({ variable, port, host, onRequest, onUpgrade }: PortOptions): Promise<Server> {
@@ -44,9 +45,14 @@ export async function listen({ variable, port, host, onRequest, onUpgrade }: Por
   server.on("request", onRequest);
   server.on("checkExpectation", onRequest);
   server.on("upgrade", onUpgrade);
-  server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
+  // Node leaves the answer to CONNECT to us; it gets the one that any other request to no path gets.
+  server.on("connect", (request: IncomingMessage, socket: Socket) => {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on("finish", () => socket.destroySoon());
     socket.on("error", () => socket.destroy());
-    socket.end("HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    onRequest(request, response);
   });
   server.on("clientError", refuseBare);
   for (let attempt = 0; ; attempt += 1) {

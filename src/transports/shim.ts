@@ -5,6 +5,7 @@ import type { Caller, Origin } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
 import type { Feed, Feeds, Sink, Wire } from "../core/events/feed.ts";
 import { createContext, type Services } from "../core/services.ts";
+import { isCommand } from "./commands.ts";
 import { closeCodes, type Slot } from "./connections.ts";
 import { callProcedure } from "./procedures.ts";
 
@@ -124,6 +125,7 @@ export class Shim<Frame> {
   }
 
   async #carryOut(event: string, data: unknown): Promise<void> {
+    if (!isCommand(event)) throw new AppError("BAD_REQUEST", "There is no such event to send.");
     switch (event) {
       case "connection":
         return this.#ready();
@@ -136,8 +138,6 @@ export class Shim<Frame> {
       case "start typing":
       case "stop typing":
         return this.#type(event, field(data, "channel_id"));
-      default:
-        throw new AppError("BAD_REQUEST", "There is no such event to send.");
     }
   }
 

@@ -339,7 +339,7 @@ export class Feeds {
     this.#ephemerals.delete(key);
     this.#ephemerals.set(key, state);
     const encoded = new Map<object, unknown>();
-    for (const feed of this.#feeds) feed.deliverEphemeral(state, encoded);
+    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliverEphemeral(state, encoded));
   }
 
   ephemeralsSince(version: number): EphemeralState[] {
@@ -350,7 +350,7 @@ export class Feeds {
   #publish(events: readonly LogEvent[]): void {
     for (const piece of pieces(events)) {
       const joined = new Map<object, unknown>();
-      for (const feed of this.#feeds) feed.deliver(piece, joined);
+      for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliver(piece, joined));
     }
   }
 
@@ -360,6 +360,16 @@ export class Feeds {
       if (now - state.at < ephemeralMs) break;
       this.#ephemerals.delete(key);
     }
-    for (const feed of this.#feeds) feed.sweep(now);
+    for (const feed of this.#feeds) this.#guarded(feed, () => feed.sweep(now));
+  }
+
+  /** A reader whose end fails is dropped, and no other feels it. */
+  #guarded(feed: AnyFeed, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      feed.close();
+      this.onError(error);
+    }
   }
 }

@@ -64,15 +64,18 @@ export class EventLog {
   #ringBytes = 0;
   #head: Position;
 
-  private constructor(read: Read, head: Position) {
+  readonly #onError: (error: unknown) => void;
+
+  private constructor(read: Read, head: Position, onError: (error: unknown) => void) {
     this.#read = read;
+    this.#onError = onError;
     this.#head = head;
   }
 
-  static async open(read: Read): Promise<EventLog> {
+  static async open(read: Read, onError: (error: unknown) => void): Promise<EventLog> {
     const last = await read.get<{ seq: number; tag: string }>("select seq, tag from event order by seq desc limit 1", []);
     if (!last) throw new Error("The log has no origin: the database is not a Keenchat database.");
-    return new EventLog(read, { seq: last.seq, id: toCursor(last.seq, last.tag) });
+    return new EventLog(read, { seq: last.seq, id: toCursor(last.seq, last.tag) }, onError);
   }
 
   /** The last position. Everything up to it is committed and can be read. */
@@ -97,7 +100,14 @@ export class EventLog {
     }
     this.#trim();
     this.#head = { seq: last.seq, id: last.id };
-    for (const listener of this.#listeners) listener(events);
+    for (const listener of this.#listeners) {
+      try {
+        listener(events);
+      } catch (error) {
+        // What is committed stays committed, whoever stumbles over it.
+        this.#onError(error);
+      }
+    }
   }
 
   /** Runs over by a tenth before it cuts back: a cut moves the whole array. */

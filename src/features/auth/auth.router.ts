@@ -2,13 +2,15 @@
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
 import { endSession } from "../../core/events/internal.ts";
-import { Id, isStorable, Time } from "../../core/schema.ts";
+import { Id, Storable, Time } from "../../core/schema.ts";
 import { openProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { findUserWithHash } from "../user/user.queries.ts";
 import { SessionEntity } from "./session.entity.ts";
 
 /** Any text may be tried: what no user can have is just wrong. */
-const Credential = z.string().refine(isStorable, "Must be valid Unicode without NUL.");
+const Credential = Storable;
+
+const Nothing = z.object({}).prefault({});
 
 const Session = z
   .object({ user_id: Id, token_value: z.string().describe("Send it as `Authorization: Bearer TOKEN`."), expires_at: Time })
@@ -38,7 +40,7 @@ export const authRouter = router({
 
   session: signedInProcedure
     .meta({ openapi: { method: "GET", path: "/auth", tags: ["auth"], summary: "Who the token belongs to.", protect: true } })
-    .input(z.object({}))
+    .input(Nothing)
     .output(Self)
     .query(({ ctx: { caller } }) => ({
       user_id: caller.userId,
@@ -58,7 +60,7 @@ export const authRouter = router({
       },
       rest: { success: 204 },
     })
-    .input(z.object({}))
+    .input(Nothing)
     .output(z.void())
     .mutation(async ({ ctx }) => {
       const { sessionId } = ctx.caller;

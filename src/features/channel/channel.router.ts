@@ -46,7 +46,7 @@ export const channelRouter = router({
       openapi: { method: "GET", path: "/channel", tags: ["channel"], summary: "List channels, from the first, ascending." },
       rest: { paged: true },
     })
-    .input(z.object(forwardPage))
+    .input(z.object(forwardPage).prefault({}))
     .output(z.array(Channel))
     .query(async ({ ctx, input }) => {
       const rows = await readPage<ChannelRecord>(ctx, { columns: channelColumns, table: "channel", where: [], from: "first" }, input);

@@ -3,7 +3,7 @@ import type { TrackedEnvelope } from "@trpc/server";
 import { z } from "zod";
 import type { EventDefinition, EventUnion } from "../../core/events/event.ts";
 import { ephemeralEvent } from "../../core/events/event.ts";
-import { Id } from "../../core/schema.ts";
+import { Id, Limit } from "../../core/schema.ts";
 import { readProcedure, router } from "../../core/trpc.ts";
 
 const Cursor = z.string().describe("A position of the log, as it came.");
@@ -19,7 +19,7 @@ export const streamEvents = [
   ephemeralEvent("refresh page", z.null(), "The served web app changed."),
 ] as const;
 
-const Channels = z.array(Id).min(1).max(100).optional().describe("Only events about these channels, and those about none.");
+const Channels = z.array(Id).min(1).max(100).describe("Only events about these channels, and those about none.").optional();
 
 function toSet(ids: number[] | undefined): ReadonlySet<number> | undefined {
   return ids && new Set(ids);
@@ -45,13 +45,16 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
         tags: ["event"],
         summary: "Events after a cursor, as a page; as a stream with `Accept: text/event-stream`.",
       },
+      rest: { errors: ["TOO_MANY_REQUESTS"] },
     })
     .input(
-      z.object({
-        cursor: z.string().optional().describe("The last id seen. Missing: no events, and the head's cursor."),
-        limit: z.int().min(1).max(200).default(100).describe("How many at most."),
-        channel_id: Channels,
-      }),
+      z
+        .object({
+          cursor: z.string().describe("The last id seen. Missing: no events, and the head's cursor.").optional(),
+          limit: Limit,
+          channel_id: Channels,
+        })
+        .prefault({}),
     )
     .output(
       z.object({
@@ -65,11 +68,11 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
     );
 
   const follow = readProcedure
-    .input(z.object({ channel_id: Channels, lastEventId: z.string().nullish() }).optional())
+    .input(z.object({ channel_id: Channels, lastEventId: z.string().nullish() }).prefault({}))
     .subscription(({ ctx, input, signal }) =>
       ctx.events.follow<TrackedEnvelope<Item> | Item>({
-        cursor: input?.lastEventId ?? undefined,
-        channels: toSet(input?.channel_id),
+        cursor: input.lastEventId ?? undefined,
+        channels: toSet(input.channel_id),
         signal,
       }),
     );

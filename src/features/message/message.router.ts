@@ -36,7 +36,12 @@ export const messageRouter = router({
       },
       rest: { paged: true },
     })
-    .input(z.object({ channel_id: Id.optional(), user_id: Id.optional(), ...newestPage }).refine(oneDirection, oneDirectionMessage))
+    .input(
+      z
+        .object({ channel_id: Id.optional(), user_id: Id.optional(), ...newestPage })
+        .refine(oneDirection, oneDirectionMessage)
+        .prefault({}),
+    )
     .output(z.array(Message))
     .query(async ({ ctx, input }) => {
       const where = [];

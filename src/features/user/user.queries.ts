@@ -8,7 +8,8 @@ export interface UserRecord {
 
 /** Names are unique whatever their case; this is the form they are compared in. */
 export function usernameKey(username: string): string {
-  return username.toLowerCase();
+  // Of ASCII letters only: lower case of more would make one name of two that people see apart, K and the Kelvin sign for example.
+  return username.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
 export function findUserWithHash(read: Read, username: string): Promise<(UserRecord & { passwordHash: string }) | undefined> {

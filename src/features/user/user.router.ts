@@ -4,7 +4,7 @@ import type { Context, Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
 import { readPage } from "../../core/paging.ts";
-import { forwardPage, Id, isStorable } from "../../core/schema.ts";
+import { forwardPage, Id, Storable } from "../../core/schema.ts";
 import { openProcedure, readProcedure, router } from "../../core/trpc.ts";
 import { UserEntity } from "./user.entity.ts";
 import { type UserRecord, usernameKey } from "./user.queries.ts";
@@ -14,14 +14,10 @@ const Username = z
   .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "Invalid username.")
   .describe("2 to 64 letters, digits, - or _, the first a letter; unique whatever its case.");
 
-const Password = z
-  .string()
-  .refine(
-    (value) => value.length <= 1_024 && Buffer.byteLength(value) >= 8 && Buffer.byteLength(value) <= 1_024,
-    "Must be 8 to 1024 bytes long.",
-  )
-  .refine(isStorable, "Must be valid Unicode without NUL.")
-  .describe("8 to 1024 bytes of UTF-8; every byte counts.");
+const Password = Storable.refine(
+  (value) => value.length <= 1_024 && Buffer.byteLength(value) >= 8 && Buffer.byteLength(value) <= 1_024,
+  "Must be 8 to 1024 bytes long.",
+).describe("8 to 1024 bytes of UTF-8; every byte counts.");
 
 export const User = z.object({ id: Id, username: z.string() }).meta({ id: "User" });
 
@@ -32,18 +28,20 @@ function toUser(row: UserRecord): z.infer<typeof User> {
   return { id: row.id, username: row.username };
 }
 
-/** Whether this request makes the admin: by name where `ADMIN` is set, else the first one from this machine. */
+/** Whether this request makes the admin, where there is none: by name where `ADMIN` is set, else the first one from this machine. */
 async function becomesAdmin(ctx: Context, read: Pick<Read, "get">, username: string): Promise<boolean> {
   const { admin } = ctx.rules;
-  if (admin !== undefined) return usernameKey(admin) === usernameKey(username);
-  if (!ctx.origin.local) return false;
-  return (await read.get(`select id from "user" where admin`, [])) === undefined;
+  if (admin === undefined) return ctx.origin.local && (await read.get(`select id from "user" where admin`, [])) === undefined;
+  if (usernameKey(admin) !== usernameKey(username)) return false;
+  return (await read.get(`select id from "user" where username_key = ?`, [usernameKey(admin)])) === undefined;
 }
 
-async function requireSignUp(ctx: Context, username: string): Promise<void> {
-  if (ctx.rules.signUp === "open" || ctx.caller?.admin) return;
-  if (await becomesAdmin(ctx, ctx.read, username)) return;
-  throw ctx.caller ? new AppError("FORBIDDEN", "Only an admin makes users here.") : new AppError("UNAUTHORIZED");
+/** Asked before the hashing, which is dear, and again inside the transaction, which is sure. */
+async function requireSignUp(ctx: Context, read: Pick<Read, "get">, username: string): Promise<void> {
+  if (ctx.rules.signUp === "closed" && !ctx.caller?.admin && !(await becomesAdmin(ctx, read, username)))
+    throw ctx.caller ? new AppError("FORBIDDEN", "Only an admin makes users here.") : new AppError("UNAUTHORIZED");
+  if (await read.get(`select id from "user" where username_key = ?`, [usernameKey(username)]))
+    throw new AppError("CONFLICT", "This username is taken.");
 }
 
 export const userRouter = router({
@@ -52,7 +50,14 @@ export const userRouter = router({
       openapi: { method: "GET", path: "/user", tags: ["user"], summary: "List users, from the first, ascending." },
       rest: { paged: true },
     })
-    .input(z.object({ username: z.string().optional().describe("Only the user of this name, whatever its case."), ...forwardPage }))
+    .input(
+      z
+        .object({
+          username: Storable.describe("Only the user of this name, whatever its case.").optional(),
+          ...forwardPage,
+        })
+        .prefault({}),
+    )
     .output(z.array(User))
     .query(async ({ ctx, input }) => {
       const where = input.username === undefined ? [] : [{ sql: "username_key = ?", param: usernameKey(input.username) }];
@@ -79,17 +84,13 @@ export const userRouter = router({
     .output(User)
     .mutation(async ({ ctx, input }) => {
       const { username, password } = input;
-      await requireSignUp(ctx, username);
-      const key = usernameKey(username);
-      const taken = () => new AppError("CONFLICT", "This username is taken.");
-      // Asked before the hashing, which is dear, and again inside the transaction, which is sure.
-      if (await ctx.read.get(`select id from "user" where username_key = ?`, [key])) throw taken();
+      await requireSignUp(ctx, ctx.read, username);
       const passwordHash = await ctx.passwords.hash(password);
       return ctx.write(async (transaction) => {
-        if (await transaction.find(UserEntity, { usernameKey: key })) throw taken();
+        await requireSignUp(ctx, transaction, username);
         const admin = await becomesAdmin(ctx, transaction, username);
-        if (ctx.rules.signUp === "closed" && !ctx.caller?.admin && !admin) throw new AppError("UNAUTHORIZED");
-        const id = await transaction.insert(UserEntity, { username, usernameKey: key, passwordHash, admin, createdAt: transaction.now });
+        const createdAt = transaction.now;
+        const id = await transaction.insert(UserEntity, { username, usernameKey: usernameKey(username), passwordHash, admin, createdAt });
         const user = { id, username };
         transaction.append(postUser, user);
         return user;
