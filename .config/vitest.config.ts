@@ -5,6 +5,7 @@ export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/support/whole-run.ts"],
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -16,7 +16,11 @@ const maxBodyBytes = 64 * 1024;
 const maxDrainedBytes = 8 * 1024 * 1024;
 
 const hostForm = /^(?:\[[0-9A-Fa-f:.]{2,45}\]|[\w.~-]{1,253})(?::\d{1,5})?$/;
-const absoluteForm = /^https?:\/\/[^/?#]*/i;
+const absoluteForm = /^https?:\/\/([^/?#]*)/i;
+
+function isHost(text: string): boolean {
+  return hostForm.test(text) && URL.canParse(`http://${text}`);
+}
 
 function decode(text: string): string {
   try {
@@ -28,8 +32,9 @@ function decode(text: string): string {
 
 /** @throws AppError BAD_REQUEST where the target is no path. */
 export function parseTarget(url: string): Target {
-  const target = url.replace(absoluteForm, "") || "/";
-  if (!target.startsWith("/")) throw new AppError("BAD_REQUEST", "The request target is not a path.");
+  const [before = "", authority = "localhost"] = absoluteForm.exec(url) ?? [];
+  const target = url.slice(before.length) || "/";
+  if (!target.startsWith("/") || !isHost(authority)) throw new AppError("BAD_REQUEST", "The request target is not a path.");
   const [beforeHash = ""] = target.split("#", 1);
   const mark = beforeHash.indexOf("?");
   const path = mark === -1 ? beforeHash : beforeHash.slice(0, mark);
@@ -64,7 +69,7 @@ export function single(query: Target["query"], name: string): string | undefined
 /** @throws AppError BAD_REQUEST where `Host` is missing or is no host. */
 export function checkHost(request: IncomingMessage): void {
   const { host } = request.headers;
-  if (host === undefined ? request.httpVersion !== "1.0" : !hostForm.test(host) || !URL.canParse(`http://${host}`))
+  if (host === undefined ? request.httpVersion !== "1.0" : !isHost(host))
     throw new AppError("BAD_REQUEST", "The Host header is not valid.");
 }
 

@@ -120,7 +120,7 @@ function build(anonymousRead: boolean): string {
     paths[path] = { ...paths[path], [method]: correct(route, operation, signedIn) };
   }
   const schemas = Object.fromEntries(Object.entries(generated.components?.schemas ?? {}).filter(([name]) => !name.startsWith("error.")));
-  const { $schema: _, id: __, ...errorSchema } = z.toJSONSchema(ErrorBody) as Record<string, unknown>;
+  const { $schema: _, ...errorSchema } = z.toJSONSchema(ErrorBody);
   return JSON.stringify({
     ...generated,
     info: { ...generated.info, license: { name: "MIT", identifier: "MIT" } },

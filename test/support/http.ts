@@ -1,5 +1,6 @@
 /** REST as a person with curl uses it. */
 import type { Keenchat } from "../../src/keenchat.ts";
+import { holdAgainstDocument } from "./openapi.ts";
 
 export interface Answer {
   readonly status: number;
@@ -17,7 +18,7 @@ export interface RequestOptions {
   readonly headers?: Record<string, string>;
 }
 
-/** Sends one request; a `body` goes as JSON. */
+/** Sends one request; a `body` goes as JSON. What comes back is held against the OpenAPI document. */
 export async function request(
   server: Pick<Keenchat, "restUrl">,
   method: string,
@@ -36,6 +37,7 @@ export async function request(
     ...(payload !== undefined && { body: payload as NonNullable<RequestInit["body"]> }),
   });
   const text = await response.text();
+  holdAgainstDocument(method, path, { status: response.status, headers: response.headers, text });
   const isJson = response.headers.get("content-type")?.startsWith("application/json");
   return { status: response.status, headers: response.headers, text, body: isJson && text !== "" ? JSON.parse(text) : undefined };
 }
