@@ -1,11 +1,9 @@
 /** The composition root: everything the server is made of, put together in one place. */
 
 import { randomBytes } from "node:crypto";
-import type { IncomingMessage } from "node:http";
 import type { Config } from "./config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import type { Caller, Read } from "./core/context.ts";
-import { AppError } from "./core/errors.ts";
 import { Feeds } from "./core/events/feed.ts";
 import { endSession } from "./core/events/internal.ts";
 import { EventLog } from "./core/events/log.ts";
@@ -26,11 +24,12 @@ import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
 import { createOriginReader } from "./transports/gate.ts";
 import { checkReady } from "./transports/health.ts";
-import { Cors, createRequestListener, type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./transports/http.ts";
+import { Cors, createRequestListener, type Exchange, send, sendJson } from "./transports/http.ts";
 import { createMetrics } from "./transports/metrics.ts";
 import { openApiDocument } from "./transports/openapi.ts";
 import { createRest } from "./transports/rest.ts";
 import { listen, portOf } from "./transports/server.ts";
+import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
 import { createWebSockets } from "./transports/websocket.ts";
@@ -148,54 +147,34 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
   });
   log.subscribe((events) => metrics.countCommit(events.length));
 
-  /** Documents that need no token and look at none. */
-  const documents: Record<string, (exchange: Exchange) => Promise<void> | void> = {
-    live: ({ response }) => sendJson(response, 200, { status: "ok" }),
-    ready: async ({ response }) => {
-      await checkReady(read);
-      sendJson(response, 200, { status: "ok" });
+  const handlers = {
+    documents: {
+      live: ({ response }: Exchange) => sendJson(response, 200, { status: "ok" }),
+      ready: async ({ response }: Exchange) => {
+        await checkReady(read);
+        sendJson(response, 200, { status: "ok" });
+      },
+      metrics: (exchange: Exchange) => metrics.answer(exchange),
+      "openapi.json": ({ response }: Exchange) => send(response, 200, openApiDocument(config.rules)),
+      "asyncapi.json": ({ response }: Exchange) => send(response, 200, asyncApiDocument()),
     },
-    metrics: (exchange) => metrics.answer(exchange),
-    "asyncapi.json": ({ response }) => send(response, 200, asyncApiDocument()),
-    "openapi.json": ({ response }) => send(response, 200, openApiDocument(config.rules)),
+    trpc,
+    socketIo: (exchange: Exchange) => socketIo.handle(exchange),
+    rest,
   };
-
-  async function handle(exchange: Exchange): Promise<void> {
-    const [first = "", ...others] = exchange.target.segments;
-    const document = others.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
-    if (document) {
-      exchange.operation = first;
-      if (exchange.request.method === "OPTIONS") return sendOptions(exchange, ["GET"]);
-      if (exchange.request.method !== "GET" && exchange.request.method !== "HEAD") throw methodNotAllowed(exchange.response, ["GET"]);
-      return document(exchange);
-    }
-    if (first === "trpc" && others.length > 0) return trpc(exchange);
-    if (first === "socket.io" && others.length === 0) return socketIo.handle(exchange);
-    if (!(await rest(exchange))) throw new AppError("NOT_FOUND", "There is nothing at this path.");
-  }
-
-  const onUpgrade = (request: IncomingMessage, socket: import("node:stream").Duplex, head: Buffer) =>
-    webSockets.upgrade(request, socket, head);
+  const { upgrade: onUpgrade } = webSockets;
   const restServer = await listen({
     variable: "PORT",
     port: config.port,
     host: config.host,
-    onRequest: createRequestListener({ cors, handle, onError, draining, onAnswer: metrics.countRequest }),
+    onRequest: createRequestListener({ cors, handle: createSite(handlers), onError, draining, onAnswer: metrics.countRequest }),
     onUpgrade,
   });
   const wsServer = await listen({
     variable: "WEBSOCKETS_PORT",
     port: config.websocketsPort,
     host: config.host,
-    onRequest: createRequestListener({
-      cors,
-      handle: (exchange) => {
-        if (exchange.target.segments[0] === "socket.io" && exchange.target.segments.length === 1) return socketIo.handle(exchange);
-        throw new AppError("NOT_FOUND", "This port speaks WebSocket; the REST paths are on PORT.");
-      },
-      onError,
-      draining,
-    }),
+    onRequest: createRequestListener({ cors, handle: createSocketSite(handlers), onError, draining }),
     onUpgrade,
   }).catch((error: unknown) => {
     restServer.close();
