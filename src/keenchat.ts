@@ -189,10 +189,14 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     connections.endAll();
     socketIo.close();
     for (const server of servers) server.closeIdleConnections();
-    // A request that takes its time does not hold up the stop for ever.
-    const cancel = clock.after(drainMs, () => servers.forEach((server) => void server.closeAllConnections()));
-    await Promise.all(closed);
+    // Neither a request that takes its time nor a peer that never hangs up holds up the stop for ever.
+    let cancel = () => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = clock.after(drainMs, resolve);
+    });
+    await Promise.race([Promise.all(closed), late]);
     cancel();
+    for (const server of servers) server.closeAllConnections();
     stopRetention();
     await writer.drain();
     webSockets.stopHeartbeat();
