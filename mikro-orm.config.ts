@@ -2,9 +2,11 @@
 import { mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { readConfig } from "./src/config.ts";
-import { sqliteOptions } from "./src/db/options.ts";
+import { postgresOptions, sqliteOptions } from "./src/db/options.ts";
 
 const { database } = readConfig(process.env);
 if (database.kind === "sqlite") mkdirSync(dirname(resolve(database.path)), { recursive: true });
 
-export default sqliteOptions(database.kind === "sqlite" ? database.path : ":memory:");
+export default database.kind === "postgres"
+  ? postgresOptions(database.url)
+  : sqliteOptions(database.kind === "sqlite" ? database.path : ":memory:");

@@ -45,13 +45,13 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ""),
 );
 
-export type DatabaseTarget = { kind: "sqlite"; path: string } | { kind: "memory" };
+export type DatabaseTarget = { kind: "sqlite"; path: string } | { kind: "memory" } | { kind: "postgres"; url: string };
 
 const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
   if (value === "sqlite::memory:") return { kind: "memory" };
   if (/^sqlite:(?!\/\/[^/])./.test(value)) return { kind: "sqlite", path: value.slice("sqlite:".length) };
-  const known = /^postgres(ql)?:\/\//.test(value);
-  context.addIssue(known ? "postgres:// is not in this version; use sqlite:PATH" : "must be sqlite:PATH or sqlite::memory:");
+  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return { kind: "postgres", url: value };
+  context.addIssue("must be sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE");
   return z.NEVER;
 });
 
@@ -64,8 +64,14 @@ export const variables = z.object({
   PORT: port(5000, "REST, tRPC over HTTP, OpenAPI, SSE; WebSocket upgrades are served here too."),
   WEBSOCKETS_PORT: port(5001, "Everything WebSocket."),
   HOST: z.string().min(1).optional().describe("The address to listen on. Unset: all interfaces."),
-  DATABASE_URL: databaseUrl.default({ kind: "sqlite", path: "data/keenchat.db" }).describe("`sqlite:PATH` or `sqlite::memory:`."),
-  REDIS_URL: z.never("is not in this version").optional().describe("Not in this version."),
+  DATABASE_URL: databaseUrl
+    .default({ kind: "sqlite", path: "data/keenchat.db" })
+    .describe("`sqlite:PATH`, `sqlite::memory:` or `postgres://…`."),
+  REDIS_URL: z
+    .string()
+    .refine((value) => /^rediss?:\/\//.test(value) && URL.canParse(value), "must be redis://HOST:PORT or rediss://HOST:PORT")
+    .optional()
+    .describe("Several nodes tell each other through it what is new, who is here and who is typing."),
   AUTH_SECRET: z
     .string()
     .refine((value) => Buffer.byteLength(value) >= 32, "must be at least 32 bytes long")
@@ -111,6 +117,7 @@ function toConfig(env: z.output<typeof variables>) {
     websocketsPort: env.WEBSOCKETS_PORT,
     host: env.HOST,
     database: env.DATABASE_URL,
+    redisUrl: env.REDIS_URL,
     authSecret: env.AUTH_SECRET,
     rules: { admin: env.ADMIN, signUp: env.SIGN_UP, anonymousRead: env.ANONYMOUS_READ, tokenTtlMs: env.TOKEN_TTL },
     corsOrigins: env.CORS_ORIGINS,

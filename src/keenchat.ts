@@ -1,7 +1,7 @@
 /** The composition root: everything the server is made of, put together in one place. */
 
 import { randomBytes } from "node:crypto";
-import type { Config } from "./config.ts";
+import type { Config, DatabaseTarget } from "./config.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import type { Caller, Read } from "./core/context.ts";
 import { Feeds } from "./core/events/feed.ts";
@@ -15,6 +15,7 @@ import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
 import type { Database } from "./db/database.ts";
 import { SettingEntity } from "./db/log.entity.ts";
+import { openPostgres } from "./db/postgres.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
@@ -51,6 +52,7 @@ export interface Overrides {
 }
 
 const drainMs = 10_000;
+const followMs = 1_000;
 
 /** The secret of this database, made where there is none yet. */
 async function readSecret(config: Config, read: Read, writer: Writer): Promise<string> {
@@ -80,10 +82,21 @@ function hostForUrl(host: string | undefined): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
+function openDatabase(target: DatabaseTarget): Promise<Database> {
+  switch (target.kind) {
+    case "memory":
+      return openMemory();
+    case "sqlite":
+      return openSqlite(target.path);
+    case "postgres":
+      return openPostgres(target.url);
+  }
+}
+
 export async function startKeenchat(config: Config, overrides: Overrides = {}): Promise<Keenchat> {
   const clock = overrides.clock ?? systemClock;
   const logger = overrides.logger ?? createLogger(config.logLevel);
-  const database = config.database.kind === "memory" ? await openMemory() : await openSqlite(config.database.path);
+  const database = await openDatabase(config.database);
   try {
     return await serve(config, { clock, logger, retention: overrides.retention ?? defaultRetention }, database);
   } catch (error) {
@@ -95,10 +108,18 @@ export async function startKeenchat(config: Config, overrides: Overrides = {}): 
 async function serve(config: Config, { clock, logger, retention }: Required<Overrides>, database: Database): Promise<Keenchat> {
   const onError = (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
   const { read } = database;
-  const log = await EventLog.open(read, onError);
+  const fresh = () => log.fresh();
+  const log = await EventLog.open(read, {
+    shared: database.shared,
+    onNewHistory() {
+      tokens.forget();
+      connections.endAll();
+    },
+    onError,
+  });
   const writer = new Writer(database, log, clock, randomTag(6));
   const feeds = new Feeds(log, clock, onError);
-  const tokens = new SessionTokens(await readSecret(config, read, writer), clock, createSessionFinder(config, read));
+  const tokens = new SessionTokens(await readSecret(config, read, writer), clock, createSessionFinder(config, read), fresh);
   const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
   tokens.onEnd((sessionId) => connections.endSession(sessionId));
   const presence = new LocalPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral));
@@ -110,6 +131,9 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
       if (event.name === "delete channel" && event.channelId !== null) presence.closeChannel(event.channelId);
     }
   });
+
+  // Whatever rings, or does not: what other nodes wrote is seen within a second.
+  const stopFollowing = database.shared ? clock.every(followMs, () => void fresh().catch(() => {})) : () => {};
 
   const services: Services = {
     clock,
@@ -129,8 +153,8 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
   const cors = new Cors(config.corsOrigins);
   const originOf = createOriginReader(config.trustedProxies);
   const headCursor = () => log.head.id;
-  const rest = createRest({ services, originOf, headCursor, feeds, connections, clock });
-  const trpc = createTrpcHttp({ services, originOf, headCursor, connections });
+  const rest = createRest({ services, originOf, headCursor, fresh, feeds, connections, clock });
+  const trpc = createTrpcHttp({ services, originOf, headCursor, fresh, connections });
   const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError };
   const socketIo = createSocketIo(socketOptions);
   const webSockets = createWebSockets({ ...socketOptions, socketIo });
@@ -198,6 +222,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     cancel();
     for (const server of servers) server.closeAllConnections();
     stopRetention();
+    stopFollowing();
     await writer.drain();
     webSockets.stopHeartbeat();
     await database.close();

@@ -68,6 +68,9 @@ const wrong: readonly (readonly [string, string])[] = [
   ["DATABASE_URL", "data/keenchat.db"],
   ["DATABASE_URL", "sqlite:"],
   ["DATABASE_URL", "mysql://localhost/chat"],
+  ["DATABASE_URL", "postgres://localhost:port/chat"],
+  ["REDIS_URL", "localhost:6379"],
+  ["REDIS_URL", "redis://localhost:port"],
   ["AUTH_SECRET", "x".repeat(31)],
   ["TOKEN_TTL", "30"],
   ["TOKEN_TTL", "0d"],
@@ -109,7 +112,7 @@ describe("a value that cannot work", () => {
   });
 
   test("is tried above for every variable that has a form", () => {
-    const free = new Set(["HOST", "METRICS_TOKEN", "REDIS_URL"]);
+    const free = new Set(["HOST", "METRICS_TOKEN"]);
     expect(new Set(wrong.map(([name]) => name))).toEqual(new Set(Object.keys(variables.shape).filter((name) => !free.has(name))));
   });
 });

@@ -132,7 +132,7 @@ describe("a start that cannot work", { timeout }, () => {
     ["WEBSOCKETS_PORT", "ws"],
     ["HOST", "192.0.2.1"],
     ["DATABASE_URL", "mysql://localhost/chat"],
-    ["DATABASE_URL", "postgres://localhost/chat"],
+    ["DATABASE_URL", "mysql://localhost/chat"],
     ["REDIS_URL", "redis://localhost"],
     ["AUTH_SECRET", "too short"],
     ["TOKEN_TTL", "30"],

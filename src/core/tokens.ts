@@ -16,16 +16,19 @@ export class SessionTokens implements Tokens {
   readonly #key: Uint8Array;
   readonly #clock: Clock;
   readonly #findSession: FindSession;
+  readonly #fresh: () => Promise<void>;
   readonly #remembered = new Map<string, Caller>();
   readonly #tokenOf = new Map<number, string>();
   /** Sessions that ended while somebody may still be looking them up. */
   readonly #ended = new Set<number>();
   readonly #listeners = new Set<(sessionId: number) => void>();
 
-  constructor(secret: string, clock: Clock, findSession: FindSession) {
+  /** `fresh` resolves once every session end that was committed before is known here. */
+  constructor(secret: string, clock: Clock, findSession: FindSession, fresh: () => Promise<void>) {
     this.#key = new TextEncoder().encode(secret);
     this.#clock = clock;
     this.#findSession = findSession;
+    this.#fresh = fresh;
   }
 
   sign(session: { id: number; userId: number; expiresAt: number }): Promise<string> {
@@ -38,6 +41,7 @@ export class SessionTokens implements Tokens {
 
   /** @throws AppError UNAUTHORIZED for anything but a good token of a session that lasts. */
   async verify(token: string): Promise<Caller> {
+    if (this.#remembered.has(token)) await this.#fresh();
     const caller = this.#remembered.get(token) ?? (await this.#look(token));
     if (caller.expiresAt <= this.#clock.now()) throw refused();
     return caller;
@@ -51,6 +55,12 @@ export class SessionTokens implements Tokens {
     this.#ended.add(sessionId);
     trim(this.#ended, maxRemembered);
     for (const listener of this.#listeners) listener(sessionId);
+  }
+
+  /** Nothing that is remembered can be relied on any more. */
+  forget(): void {
+    this.#remembered.clear();
+    this.#tokenOf.clear();
   }
 
   /** Whether a session ended before its time, lately. */

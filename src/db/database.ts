@@ -16,6 +16,8 @@ export interface WriteConnection extends Read {
 
 export interface Database {
   readonly read: Read;
+  /** Whether other processes write to it too. */
+  readonly shared: boolean;
   /**
    * Commits when `work` resolves, rolls back when it rejects. Never two at a time: the writer's queue sees to it.
    * @throws AppError SERVICE_UNAVAILABLE when the database cannot be reached or has no room.

@@ -1,6 +1,7 @@
 /** Owns how MikroORM is set up for each kind of database; the server and the ORM's command line share it. */
 import { fileURLToPath } from "node:url";
 import { Migrator } from "@mikro-orm/migrations";
+import { defineConfig as definePostgres } from "@mikro-orm/postgresql";
 import { defineConfig } from "@mikro-orm/sqlite";
 import { entities } from "./entities.ts";
 
@@ -18,6 +19,18 @@ export function sqliteOptions(path: string) {
     migrations: migrations("sqlite"),
     // The file is this process's own; a wait for a lock would stop every request.
     driverOptions: { timeout: 100 },
+    ensureDatabase: false,
+  });
+}
+
+/** Options for the PostgreSQL database at `url`. Its own connections carry migrations alone. */
+export function postgresOptions(url: string) {
+  return definePostgres({
+    clientUrl: url,
+    entities,
+    extensions: [Migrator],
+    migrations: migrations("postgres"),
+    pool: { min: 0, max: 2 },
     ensureDatabase: false,
   });
 }

@@ -178,6 +178,7 @@ async function openLocked(file: string, held: Handle): Promise<Database> {
 
   return {
     read: new Statements(reader),
+    shared: false,
     async transaction(work) {
       try {
         connection.begin();

@@ -6,10 +6,9 @@ import type { z } from "zod";
 import type { Clock } from "../core/clock.ts";
 import type { Batch, BatchTransaction, Entity, Param, Subject, Transaction } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
-import { toCursor } from "../core/events/cursor.ts";
 import type { EventDefinition } from "../core/events/event.ts";
-import { isInternal } from "../core/events/internal.ts";
-import type { EventLog, LogEvent } from "../core/events/log.ts";
+import { blankEvents } from "../core/events/internal.ts";
+import type { EventLog, EventRecord } from "../core/events/log.ts";
 import type { Database, WriteConnection } from "./database.ts";
 
 interface Draft {
@@ -33,15 +32,10 @@ interface Unit {
 const maxWaiting = 10_000;
 const maxBatch = 1_000;
 
-/** An internal event goes into the log whole, and reaches no reader. */
-function hideInternal(event: LogEvent): LogEvent {
-  return isInternal(event.name) && event.payload !== null ? { ...event, payload: null, internal: event.payload } : event;
-}
-
 class OpenTransaction implements Transaction, BatchTransaction {
   readonly connection: WriteConnection;
   readonly #drafts: Draft[] = [];
-  readonly blanked: Subject[] = [];
+  readonly #blanked: Subject[] = [];
   readonly #counter: { seq: number; messageId: number };
   readonly now: number;
 
@@ -86,27 +80,30 @@ class OpenTransaction implements Transaction, BatchTransaction {
   }
 
   blank(subject: Subject): void {
-    this.blanked.push(subject);
+    const { channelId: channel_id, messageId: message_id } = subject;
+    this.#blanked.push(subject);
+    this.append(blankEvents, { channel_id, message_id });
   }
 
   /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
-  async finish(tag: string): Promise<LogEvent[]> {
-    for (const { messageId, channelId } of this.blanked) {
+  async finish(tag: string): Promise<EventRecord[]> {
+    for (const { messageId, channelId } of this.#blanked) {
       if (messageId === undefined) await this.connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
       else await this.connection.run("update event set payload = null where message_id = ?", [messageId]);
     }
-    const events = this.#drafts.map(({ name, payload, subject }, index): LogEvent => {
-      const seq = this.#counter.seq + index + 1;
+    const events = this.#drafts.map(({ name, payload, subject }, index): EventRecord => {
       const { channelId = null, messageId = null } = subject;
-      return { seq, id: toCursor(seq, tag), name, channelId, messageId, payload, at: this.now };
+      return { seq: this.#counter.seq + index + 1, tag, name, channelId, messageId, payload, at: this.now };
     });
     this.#counter.seq += events.length;
-    await this.insertMany(
-      "event",
-      ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
-      events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
-    );
-    await this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
+    await Promise.all([
+      this.insertMany(
+        "event",
+        ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
+        events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
+      ),
+      this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]),
+    ]);
     return events;
   }
 }
@@ -192,18 +189,18 @@ export class Writer {
   }
 
   async #commit({ batch, jobs }: Unit): Promise<void> {
-    let committed: { results: unknown[]; events: LogEvent[]; blanked: Subject[] };
+    let committed: { results: unknown[]; events: EventRecord[] };
     try {
       committed = await this.#database.transaction(async (connection) => {
         const transaction = new OpenTransaction(connection, await connection.lockCounter(), this.#clock.now());
         const results = await batch.run(transaction, jobs.map((job) => job.value) as never[]);
-        return { results, events: await transaction.finish(this.#tag), blanked: transaction.blanked };
+        return { results, events: await transaction.finish(this.#tag) };
       });
     } catch (error) {
       await this.#refuse({ batch, jobs }, error);
       return;
     }
-    this.#log.commit(committed.events.map(hideInternal), committed.blanked);
+    this.#log.commit(committed.events);
     jobs.forEach((job, index) => {
       const result = committed.results[index];
       if (result instanceof AppError) job.reject(result);

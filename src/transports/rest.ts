@@ -11,8 +11,10 @@ import { type StreamOptions, streamEvents } from "./sse.ts";
 export interface RestOptions extends StreamOptions {
   readonly services: Services;
   readonly originOf: (request: Exchange["request"]) => Origin;
-  /** The cursor of the last committed event. */
+  /** The cursor of the last committed event that this process knows. */
   readonly headCursor: () => string;
+  /** Resolves once this process knows all that was committed before. */
+  readonly fresh: () => Promise<void>;
 }
 
 function pathFields(route: Route, segments: readonly string[]): [string, unknown][] {
@@ -83,7 +85,7 @@ function wantsStream(route: Route, { request }: Exchange): boolean {
 
 /** Answers requests to the documented paths. Resolves to false where the path is none of them. */
 export function createRest(options: RestOptions) {
-  const { services, originOf, headCursor } = options;
+  const { services, originOf, headCursor, fresh } = options;
 
   return async (exchange: Exchange): Promise<boolean> => {
     const { request, response, requestId, target } = exchange;
@@ -98,12 +100,14 @@ export function createRest(options: RestOptions) {
     if (!route) throw methodNotAllowed(response, methods);
 
     exchange.operation = route.procedure;
-    // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.
-    if (route.method === "GET") response.setHeader("X-Keenchat-Cursor", headCursor());
+    const reads = route.method === "GET";
+    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const token = readToken(request, target.query);
     if (token !== undefined) response.setHeader("Cache-Control", "no-store");
     const body = route.readsBody ? await readBody(request) : undefined;
-    const caller = token === undefined ? null : await services.tokens.verify(token);
+    const [caller] = await Promise.all([token === undefined ? null : services.tokens.verify(token), reads && fresh()]);
+    // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.
+    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const context = createContext(services, { caller, origin: originOf(request), requestId });
     if (wantsStream(route, exchange)) {
       await streamEvents(exchange, context, readInput(route, exchange, body), options);

@@ -19,6 +19,7 @@ export interface TrpcHttpOptions {
   readonly connections: Connections;
   readonly originOf: (request: Exchange["request"]) => Origin;
   readonly headCursor: () => string;
+  readonly fresh: () => Promise<void>;
 }
 
 interface Call {
@@ -55,7 +56,7 @@ function adapterUrl(path: string, query: Target["query"]): string {
   return `/trpc/${encodeURIComponent(path)}?${new URLSearchParams(kept)}`;
 }
 
-export function createTrpcHttp({ services, connections, originOf, headCursor }: TrpcHttpOptions) {
+export function createTrpcHttp({ services, connections, originOf, headCursor, fresh }: TrpcHttpOptions) {
   async function authenticate({ request, response, target }: Exchange): Promise<Caller | null> {
     const fromRequest = readToken(request, target.query);
     const fromParams = readParamsToken(target.query);
@@ -82,10 +83,12 @@ export function createTrpcHttp({ services, connections, originOf, headCursor }: 
     const methods = call.type === undefined ? ["GET", "POST"] : call.type === "mutation" ? ["POST"] : ["GET"];
     if (request.method === "OPTIONS") return sendOptions(exchange, methods);
     if (!methods.includes(request.method === "HEAD" ? "GET" : (request.method ?? ""))) throw methodNotAllowed(response, methods);
-    if (request.method !== "POST") response.setHeader("X-Keenchat-Cursor", headCursor());
+    const reads = request.method !== "POST";
+    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const body = request.method === "POST" ? ((await readBody(request)) ?? Buffer.alloc(0)) : undefined;
     const text = body && readJsonText(request, body);
-    const caller = await authenticate(exchange);
+    const [caller] = await Promise.all([authenticate(exchange), reads && fresh()]);
+    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const context = createContext(services, { caller, origin: originOf(request), requestId });
     if (call.type === "subscription" && request.method === "GET") takeSlot(exchange, context);
     await nodeHTTPRequestHandler({

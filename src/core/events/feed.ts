@@ -314,6 +314,8 @@ export class Feeds {
   async open<Frame>(options: FeedOptions<Frame>, cursor?: string): Promise<Feed<Frame>> {
     const head = this.log.head;
     if (cursor === undefined) return this.#start(new Feed(this, options, head));
+    // Another node may have written what the cursor names, or emptied what it leads to.
+    await this.log.fresh();
     const location = await this.log.locate(cursor);
     if ("position" in location) return this.#start(new Feed(this, options, location.position));
     const feed = new Feed(this, options, head);

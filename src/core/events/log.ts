@@ -1,7 +1,8 @@
 /** Owns the event log as readers see it: the head, the recent events in memory, and the table for everything older. */
-import type { Read, Subject } from "../context.ts";
+import type { z } from "zod";
+import type { Read } from "../context.ts";
 import { parseCursor, toCursor } from "./cursor.ts";
-import { isInternal } from "./internal.ts";
+import { blankEvents, isInternal } from "./internal.ts";
 
 /** One position of the log. */
 export interface LogEvent {
@@ -30,20 +31,23 @@ export interface Position {
   readonly id: string;
 }
 
-interface EventTableRow {
-  seq: number;
-  tag: string;
-  name: string;
-  channelId: number | null;
-  messageId: number | null;
-  payload: string | null;
-  at: number;
+/** An event as the table has it. */
+export interface EventRecord {
+  readonly seq: number;
+  readonly tag: string;
+  readonly name: string;
+  readonly channelId: number | null;
+  readonly messageId: number | null;
+  readonly payload: string | null;
+  readonly at: number;
 }
 
 const columns = `seq, tag, name, channel_id as "channelId", message_id as "messageId", payload, at`;
 
 const ringEvents = 10_000;
 const ringBytes = 32 * 1024 * 1024;
+/** How many events other nodes' commits are fetched by at once. */
+const tailEvents = 500;
 /** What an event costs beside its payload, roughly; and its payload is kept once more by each wire that sent it. */
 const eventOverheadBytes = 300;
 
@@ -51,31 +55,46 @@ function ringSize(event: LogEvent): number {
   return eventOverheadBytes + 3 * (event.payload?.length ?? 0);
 }
 
-function toLogEvent(row: EventTableRow): LogEvent {
+function toLogEvent(row: EventRecord): LogEvent {
   const { seq, tag, name, channelId, messageId, at } = row;
   const position = { seq, id: toCursor(seq, tag), name, channelId, messageId, at };
   return isInternal(name) ? { ...position, payload: null, internal: row.payload ?? "" } : { ...position, payload: row.payload };
 }
 
+async function readHead(read: Read): Promise<Position> {
+  const last = await read.get<{ seq: number; tag: string }>("select seq, tag from event order by seq desc limit 1", []);
+  if (!last) throw new Error("The log has no origin: the database is not a Keenchat database.");
+  return { seq: last.seq, id: toCursor(last.seq, last.tag) };
+}
+
+export interface LogOptions {
+  /** Whether other processes write to the same table. */
+  readonly shared: boolean;
+  /** Told when the table's history is no longer the one this process has followed; whoever reads starts anew. */
+  readonly onNewHistory: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+const done = Promise.resolve();
+
 export class EventLog {
   readonly #read: Read;
+  readonly #options: LogOptions;
   readonly #listeners = new Set<(events: readonly LogEvent[]) => void>();
   #ring: LogEvent[] = [];
   #ringBytes = 0;
   #head: Position;
+  #look: Promise<void> = done;
+  #nextLook: Promise<void> | undefined;
 
-  readonly #onError: (error: unknown) => void;
-
-  private constructor(read: Read, head: Position, onError: (error: unknown) => void) {
+  private constructor(read: Read, head: Position, options: LogOptions) {
     this.#read = read;
-    this.#onError = onError;
     this.#head = head;
+    this.#options = options;
   }
 
-  static async open(read: Read, onError: (error: unknown) => void): Promise<EventLog> {
-    const last = await read.get<{ seq: number; tag: string }>("select seq, tag from event order by seq desc limit 1", []);
-    if (!last) throw new Error("The log has no origin: the database is not a Keenchat database.");
-    return new EventLog(read, { seq: last.seq, id: toCursor(last.seq, last.tag) }, onError);
+  static async open(read: Read, options: LogOptions): Promise<EventLog> {
+    return new EventLog(read, await readHead(read), options);
   }
 
   /** The last position. Everything up to it is committed and can be read. */
@@ -89,12 +108,66 @@ export class EventLog {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes over what a transaction has committed: `events` follow the head without a hole. */
-  commit(events: readonly LogEvent[], blanked: readonly Subject[]): void {
-    for (const subject of blanked) this.#blank(subject);
+  /** Takes over what this process has committed. Where others committed in between, the table has all of it in order. */
+  commit(rows: readonly EventRecord[]): void {
+    const first = rows[0];
+    if (!first || first.seq <= this.#head.seq) return;
+    if (first.seq === this.#head.seq + 1) this.#append(rows);
+    // Whoever needs it asks again, and hears of the failure.
+    else this.fresh().catch(() => {});
+  }
+
+  /**
+   * Resolves when everything that any process had committed before this call is known here. One look at the table serves all who
+   * ask before it begins.
+   * @throws AppError SERVICE_UNAVAILABLE when the database cannot be reached.
+   */
+  fresh(): Promise<void> {
+    if (!this.#options.shared) return done;
+    if (!this.#nextLook) {
+      const look = async () => {
+        this.#nextLook = undefined;
+        await this.#tail();
+      };
+      this.#nextLook = this.#look.then(look, look);
+      this.#look = this.#nextLook;
+    }
+    return this.#nextLook;
+  }
+
+  /** Follows the table from the head. Its row comes along, to tell whether the table's history is still ours. */
+  async #tail(): Promise<void> {
+    for (;;) {
+      const head = this.#head;
+      const rows = await this.#read.all<EventRecord>(`select ${columns} from event where seq >= ? order by seq limit ?`, [
+        head.seq,
+        tailEvents,
+      ]);
+      const [known] = rows;
+      const whole = rows.every((row, index) => row.seq === head.seq + index);
+      if (!known || toCursor(known.seq, known.tag) !== head.id || !whole) {
+        await this.#startOver();
+        return;
+      }
+      this.#append(rows.filter((row) => row.seq > this.#head.seq));
+      if (rows.length < tailEvents) return;
+    }
+  }
+
+  /** A restored backup, or this process was away for longer than the log keeps. */
+  async #startOver(): Promise<void> {
+    this.#head = await readHead(this.#read);
+    this.#ring = [];
+    this.#ringBytes = 0;
+    this.#options.onNewHistory();
+  }
+
+  #append(rows: readonly EventRecord[]): void {
+    const events = rows.map(toLogEvent);
     const last = events.at(-1);
     if (!last) return;
     for (const event of events) {
+      if (event.name === blankEvents.name && event.internal !== undefined) this.#blank(blankEvents.data.parse(JSON.parse(event.internal)));
       this.#ring.push(event);
       this.#ringBytes += ringSize(event);
     }
@@ -105,7 +178,7 @@ export class EventLog {
         listener(events);
       } catch (error) {
         // What is committed stays committed, whoever stumbles over it.
-        this.#onError(error);
+        this.#options.onError(error);
       }
     }
   }
@@ -123,9 +196,9 @@ export class EventLog {
     this.#ring = this.#ring.slice(excess);
   }
 
-  #blank(subject: Subject): void {
+  #blank({ message_id: messageId, channel_id: channelId }: z.infer<typeof blankEvents.data>): void {
     for (const event of this.#ring) {
-      const about = subject.messageId === undefined ? event.channelId === subject.channelId : event.messageId === subject.messageId;
+      const about = messageId === undefined ? event.channelId === channelId : event.messageId === messageId;
       if (!about || event.payload === null) continue;
       this.#ringBytes -= ringSize(event) - eventOverheadBytes;
       event.payload = null;
@@ -140,7 +213,7 @@ export class EventLog {
   async after(seq: number, limit: number): Promise<readonly LogEvent[]> {
     const recent = this.recent(seq, limit);
     if (recent) return recent;
-    const rows = await this.#read.all<EventTableRow>(`select ${columns} from event where seq > ? and seq <= ? order by seq limit ?`, [
+    const rows = await this.#read.all<EventRecord>(`select ${columns} from event where seq > ? and seq <= ? order by seq limit ?`, [
       seq,
       this.#head.seq,
       limit,

@@ -79,6 +79,7 @@ export function createEventReader(feeds: Feeds): EventReader {
   const { log } = feeds;
   return {
     async list({ cursor, limit, channels }) {
+      await log.fresh();
       const head = log.head;
       if (cursor === undefined) return { events: [], cursor: head.id };
       const location = await log.locate(cursor);

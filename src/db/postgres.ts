@@ -1,0 +1,209 @@
+/** Owns PostgreSQL: connections that read, one that writes, and the schema brought to this version by one node at a time. */
+import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
+import pg from "pg";
+import { ConfigError } from "../config.ts";
+import type { Entity, Param, Read } from "../core/context.ts";
+import type { Database, WriteConnection } from "./database.ts";
+import { postgresOptions } from "./options.ts";
+import { isHopeless, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
+
+const readLinks = 3;
+const oldestVersion = 150_000;
+/** Any number; the same in every version of Keenchat, so that two of them never migrate together. */
+const migrationLock = 5_336_824;
+
+/** Reads over the connection that has the least to do. Nothing is lost by asking again, so a cut connection is not noticed. */
+class PostgresRead implements Read {
+  readonly links: readonly PostgresLink[];
+
+  constructor(url: string) {
+    this.links = Array.from({ length: readLinks }, () => new PostgresLink(url, "read"));
+  }
+
+  async all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
+    try {
+      return (await this.#ask<Row>(sql, params)).rows;
+    } catch (error) {
+      if (!(error instanceof LostError) || error.silent) throw toAppError(error);
+      const { rows } = await this.#ask<Row>(sql, params).catch((again: unknown) => Promise.reject(toAppError(again)));
+      return rows;
+    }
+  }
+
+  async get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
+    return (await this.all<Row>(sql, params))[0];
+  }
+
+  #ask<Row>(sql: string, params: readonly Param[]) {
+    return this.links.reduce((least, link) => (link.inFlight < least.inFlight ? link : least)).query<Row>(sql, params);
+  }
+}
+
+/** PostgreSQL's names for the types of columns, to unpack a set of rows from one array a column. */
+type ColumnTypes = ReadonlyMap<string, "bigint" | "boolean" | "text">;
+
+function columnTypes(orm: MikroORM): ColumnTypes {
+  return new Map(
+    [...orm.getMetadata().getAll().values()].flatMap((meta) =>
+      meta.props.flatMap(({ fieldNames = [], columnTypes: [type = "text"] }) => {
+        const known = /^(big|small)?int|^serial|^bigserial/.test(type) ? "bigint" : type.startsWith("bool") ? "boolean" : "text";
+        return fieldNames.map((name) => [`${meta.tableName}.${name}`, known] as const);
+      }),
+    ),
+  );
+}
+
+class PostgresWriteConnection implements WriteConnection {
+  readonly #link: PostgresLink;
+  readonly #client: pg.Client;
+  readonly #types: ColumnTypes;
+  readonly #newEntityManager: () => EntityManager;
+  #entityManager: EntityManager | undefined;
+
+  constructor(link: PostgresLink, client: pg.Client, types: ColumnTypes, newEntityManager: () => EntityManager) {
+    this.#link = link;
+    this.#client = client;
+    this.#types = types;
+    this.#newEntityManager = newEntityManager;
+  }
+
+  /** The ORM's statements go the way of all others: on this connection, in the transaction that is open on it. */
+  get #em(): EntityManager {
+    if (!this.#entityManager) {
+      this.#entityManager = this.#newEntityManager();
+      const executeQuery = async ({ sql }: { sql: string }) => {
+        const { rows, rowCount } = await this.#link.sendText(this.#client, sql);
+        return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
+      };
+      this.#entityManager.setTransactionContext({ executeQuery });
+    }
+    return this.#entityManager;
+  }
+
+  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
+    return this.#em.findOne(entity as never, where as never) as Promise<Row | null>;
+  }
+
+  async insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
+    return (await this.#em.insert(entity as never, row as never)) as number;
+  }
+
+  async update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
+    await this.#em.nativeUpdate(entity as never, where as never, changes as never);
+  }
+
+  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
+    return this.#em.nativeDelete(entity as never, where as never);
+  }
+
+  async all<Row>(sql: string, params: readonly Value[]): Promise<Row[]> {
+    return (await this.#link.send<Row>(this.#client, sql, params)).rows;
+  }
+
+  async get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
+    return (await this.all<Row>(sql, params))[0];
+  }
+
+  async run(sql: string, params: readonly Value[]): Promise<void> {
+    await this.#link.send(this.#client, sql, params);
+  }
+
+  async findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
+    const names = keyColumns.map((column) => `"${column}"`).join(", ");
+    return this.all<Row>(
+      `select ${columns} from "${table}" where (${names}) in (select * from ${this.#unnest(table, keyColumns)})`,
+      keyColumns.map((_, index) => keys.map((key) => key[index] ?? null)),
+    );
+  }
+
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void> {
+    const names = columns.map((column) => `"${column}"`).join(", ");
+    return this.run(
+      `insert into "${table}" (${names}) select * from ${this.#unnest(table, columns)}`,
+      columns.map((_, index) => rows.map((row) => row[index] ?? null)),
+    );
+  }
+
+  async lockCounter(): Promise<{ seq: number; messageId: number }> {
+    const counter = await this.get<{ seq: number; messageId: number }>(
+      `select seq, message_id as "messageId" from counter where id = 1 for update`,
+      [],
+    );
+    if (!counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
+    return counter;
+  }
+
+  #unnest(table: string, columns: readonly string[]): string {
+    return `unnest(${columns.map((column) => `?::${this.#types.get(`${table}.${column}`) ?? "text"}[]`).join(", ")})`;
+  }
+}
+
+/** Where the database is, for a message: never the password. */
+function nameOf(url: string): string {
+  const { hostname, port, pathname } = new URL(url);
+  return `${hostname || "localhost"}${port && `:${port}`}${pathname}`;
+}
+
+/** Brings the schema to this version, one node after the other. */
+async function migrate(url: string, orm: MikroORM): Promise<void> {
+  const client = new pg.Client({ connectionString: url, application_name: "keenchat migration", connectionTimeoutMillis: 2_000 });
+  client.on("error", () => {});
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ version: string }>("select current_setting('server_version_num') as version");
+    if (Number(rows[0]?.version) < oldestVersion) throw new ConfigError("DATABASE_URL names a PostgreSQL older than 15");
+    await client.query("select pg_advisory_lock($1)", [migrationLock]);
+    await orm.migrator.up();
+  } finally {
+    // With its session goes its lock.
+    await client.end().catch(() => {});
+  }
+}
+
+/**
+ * Opens the database and brings it to this version.
+ * @throws ConfigError when it can never work; AppError SERVICE_UNAVAILABLE when it may work later.
+ */
+export async function openPostgres(url: string): Promise<Database> {
+  const orm = await MikroORM.init(postgresOptions(url));
+  try {
+    await migrate(url, orm);
+  } catch (error) {
+    await orm.close();
+    if (error instanceof ConfigError) throw error;
+    if (isHopeless(error))
+      throw new ConfigError(`DATABASE_URL cannot be used: ${(error as Error).message} (${nameOf(url)})`, { cause: error });
+    throw error instanceof pg.DatabaseError ? toAppError(error) : toAppError(new LostError(error));
+  }
+  const types = columnTypes(orm);
+  const read = new PostgresRead(url);
+  const writeLink = new PostgresLink(url, "write");
+
+  return {
+    read,
+    shared: true,
+    async transaction(work) {
+      try {
+        const client = await writeLink.connect();
+        // Not waited for: what follows goes the same way behind it, and fails if it did.
+        writeLink.sendText(client, "begin").catch(() => {});
+        try {
+          const result = await work(new PostgresWriteConnection(writeLink, client, types, () => orm.em.fork()));
+          const { command } = await writeLink.sendText(client, "commit");
+          // A transaction that has failed is rolled back by `commit`, which is no error to PostgreSQL.
+          if (command !== "COMMIT") throw new Error("The transaction could not be committed.");
+          return result;
+        } catch (error) {
+          await writeLink.sendText(client, "rollback").catch(() => {});
+          throw error;
+        }
+      } catch (error) {
+        throw toAppError(error);
+      }
+    },
+    async close() {
+      await Promise.all([writeLink, ...read.links].map((link) => link.close()));
+      await orm.close();
+    },
+  };
+}
