@@ -133,7 +133,7 @@ describe("a start that cannot work", { timeout }, () => {
     ["HOST", "192.0.2.1"],
     ["DATABASE_URL", "mysql://localhost/chat"],
     ["DATABASE_URL", "mysql://localhost/chat"],
-    ["REDIS_URL", "redis://localhost"],
+    ["REDIS_URL", "localhost:6379"],
     ["AUTH_SECRET", "too short"],
     ["TOKEN_TTL", "30"],
     ["ADMIN", "no spaces"],
