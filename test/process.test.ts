@@ -132,7 +132,6 @@ describe("a start that cannot work", { timeout }, () => {
     ["WEBSOCKETS_PORT", "ws"],
     ["HOST", "192.0.2.1"],
     ["DATABASE_URL", "mysql://localhost/chat"],
-    ["DATABASE_URL", "mysql://localhost/chat"],
     ["REDIS_URL", "localhost:6379"],
     ["AUTH_SECRET", "too short"],
     ["TOKEN_TTL", "30"],
