@@ -1,0 +1,117 @@
+/** A process that posts and asks: over HTTP on raw keep-alive connections, to the bare server's broadcast over its socket. */
+import { connect, type Socket } from "node:net";
+import { answer } from "./processes.ts";
+import { clientFrame, openSocket } from "./raw-socket.ts";
+
+export interface PostPlan {
+  readonly kind: "bare" | "keenchat";
+  readonly port: number;
+  readonly token?: string;
+  readonly messages: number;
+  /** Posts under way at once. */
+  readonly inFlight: number;
+  /** Posts begin at this pace; otherwise as soon as there is room. */
+  readonly perSecond?: number;
+}
+
+const filler = " the quick brown fox jumps over the lazy dog";
+const headEnd = Buffer.from("\r\n\r\n");
+
+/** One request at a time on one connection. */
+class HttpConnection {
+  readonly #socket: Socket;
+  #answered: (status: number) => void = () => {};
+  #pending: Buffer = Buffer.alloc(0);
+
+  constructor(port: number) {
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#socket.on("data", (chunk) => this.#take(chunk));
+  }
+
+  request(bytes: string): Promise<number> {
+    this.#socket.write(bytes);
+    return new Promise((resolve) => {
+      this.#answered = resolve;
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const end = this.#pending.indexOf(headEnd);
+    if (end === -1) return;
+    const head = this.#pending.toString("latin1", 0, end);
+    const length = Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
+    if (this.#pending.length < end + 4 + length) return;
+    this.#pending = this.#pending.subarray(end + 4 + length);
+    this.#answered(Number(head.slice(9, 12)));
+  }
+}
+
+function postRequest(number: number, token: string | undefined): string {
+  const body = JSON.stringify({ channel_id: 1, message_text: number + filler });
+  const authorization = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`;
+  return `POST /message HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+}
+
+/** A message as the bare server passes it on: as long as one of ours. */
+function bareMessage(number: number): string {
+  const data = { id: number, channel_id: 1, user_id: 1, message_text: number + filler, time: Date.now() };
+  return JSON.stringify({ event: "post message", data, id: `${number.toString(36)}.abcdefgh` });
+}
+
+/** Calls `send` for each number, at most `inFlight` at once, at the plan's pace. */
+async function pace({ messages, inFlight, perSecond }: PostPlan, send: (number: number, lane: number) => Promise<void>): Promise<void> {
+  const startedAt = performance.now();
+  let next = 0;
+  async function run(lane: number): Promise<void> {
+    while (next < messages) {
+      next += 1;
+      const number = next;
+      if (perSecond !== undefined) {
+        const dueIn = startedAt + (number * 1_000) / perSecond - performance.now();
+        if (dueIn > 0) await new Promise((resolve) => setTimeout(resolve, dueIn));
+      }
+      await send(number, lane);
+    }
+  }
+  await Promise.all(Array.from({ length: inFlight }, (_, lane) => run(lane)));
+}
+
+async function broadcast(plan: PostPlan): Promise<void> {
+  // Its own messages come back in the order it sent them, and so tell that they went out.
+  const waiting: (() => void)[] = [];
+  const socket = await openSocket(plan.port, "/", (frames) => {
+    for (let at = frames.indexOf('"event"'); at !== -1; at = frames.indexOf('"event"', at + 7)) waiting.shift()?.();
+  });
+  await pace(plan, (number) => {
+    socket.write(clientFrame(bareMessage(number)));
+    return new Promise((resolve) => waiting.push(resolve));
+  });
+  socket.destroy();
+}
+
+async function overHttp(plan: PostPlan, requestOf: (number: number) => string): Promise<void> {
+  const connections = Array.from({ length: plan.inFlight }, () => new HttpConnection(plan.port));
+  await pace(plan, async (number, lane) => {
+    const status = (await connections[lane]?.request(requestOf(number))) ?? 0;
+    if (status !== 200 && status !== 201) throw new Error(`A request was answered ${status}.`);
+  });
+  for (const connection of connections) connection.close();
+}
+
+async function timed(work: Promise<void>): Promise<{ seconds: number }> {
+  const startedAt = performance.now();
+  await work;
+  return { seconds: (performance.now() - startedAt) / 1_000 };
+}
+
+answer({
+  broadcast: (plan: PostPlan) =>
+    timed(plan.kind === "bare" ? broadcast(plan) : overHttp(plan, (number) => postRequest(number, plan.token))),
+  post: (plan: PostPlan) => timed(overHttp(plan, (number) => postRequest(number, plan.token))),
+  get: (plan: PostPlan & { path: string }) => timed(overHttp(plan, () => `GET ${plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)),
+});

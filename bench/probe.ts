@@ -1,0 +1,24 @@
+/** Loaded before a server under measurement (`node --expose-gc --import probe.ts …`): tells the bench what the process uses. */
+import process from "node:process";
+import { answer } from "./processes.ts";
+
+export interface Usage {
+  /** Processor time of all threads since the start. */
+  readonly cpuMs: number;
+  /** What is reachable after a collection: the heap, and what lies outside it. */
+  readonly reachableBytes: number;
+  readonly residentBytes: number;
+}
+
+answer({
+  usage(): Usage {
+    const { user, system } = process.cpuUsage();
+    return { cpuMs: (user + system) / 1_000, reachableBytes: 0, residentBytes: 0 };
+  },
+  collected(): Usage {
+    for (let round = 0; round < 4; round += 1) globalThis.gc?.();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
+    return { cpuMs: (user + system) / 1_000, reachableBytes: heapUsed + external, residentBytes: rss };
+  },
+});

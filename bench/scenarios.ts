@@ -1,0 +1,144 @@
+/** Owns what is measured, one server at a time: fan-out, idle connections, posts and reads. */
+import { Child, MeasuredServer } from "./processes.ts";
+import type { ReadersReport, WireName } from "./readers.ts";
+
+export interface FanOut {
+  readonly deliveriesPerCpuSecond: number;
+  readonly deliveriesPerSecond: number;
+  readonly lost: number;
+  readonly repeated: number;
+}
+
+interface Setup {
+  readonly server: MeasuredServer;
+  readonly load: Child;
+  readonly token: string | undefined;
+}
+
+const credentials = { username: "bench", password: "correct horse" };
+
+async function postJson(port: number, path: string, body: object): Promise<{ token_value: string }> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json", connection: "close" },
+    body: JSON.stringify(body),
+  });
+  return (await response.json()) as { token_value: string };
+}
+
+/** A server of its own for one measurement, and everything ended after it. */
+async function withServer<Result>(wire: WireName, measure: (setup: Setup) => Promise<Result>): Promise<Result> {
+  const profiled = process.env["BENCH_PROFILE"] !== undefined && wire !== "bare";
+  const server = await MeasuredServer.start(
+    wire === "bare" ? "bare" : "keenchat",
+    profiled ? ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`] : [],
+  );
+  const load = new Child("load.ts");
+  try {
+    let token: string | undefined;
+    if (wire !== "bare") {
+      await postJson(server.port, "/user", credentials);
+      token = (await postJson(server.port, "/auth", credentials)).token_value;
+    }
+    return await measure({ server, load, token });
+  } finally {
+    await load.stop();
+    await server.stop(profiled ? "SIGTERM" : "SIGKILL");
+  }
+}
+
+async function withReaders<Result>(measure: (readers: Child) => Promise<Result>): Promise<Result> {
+  const readers = new Child("readers.ts");
+  try {
+    return await measure(readers);
+  } finally {
+    await readers.stop();
+  }
+}
+
+const settleMs = 60_000;
+
+/** Waits until every reader has got what the first of them has, and that has stopped growing. */
+async function settle(readers: Child): Promise<void> {
+  let before = -1;
+  for (const endAt = performance.now() + settleMs; performance.now() < endAt; ) {
+    const { level, length } = await readers.ask<{ level: boolean; length: number }>("level");
+    if (level && length === before) return;
+    before = length;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+export interface FanOutPlan {
+  readonly readers: number;
+  readonly messages: number;
+  readonly perSecond?: number;
+}
+
+export function measureFanOut(wire: WireName, plan: FanOutPlan): Promise<FanOut> {
+  return withServer(wire, ({ server, load, token }) =>
+    withReaders(async (readers) => {
+      const kind = wire === "bare" ? "bare" : "keenchat";
+      await readers.ask("open", { port: server.wsPort, wire, count: plan.readers });
+      const post = (messages: number) =>
+        load.ask<{ seconds: number }>("broadcast", { kind, port: server.port, token, messages, inFlight: 32, perSecond: plan.perSecond });
+      // Warm first: the compiler has seen the loop before it is timed.
+      await readers.ask("begin");
+      await post(Math.ceil(plan.messages / 4));
+      await settle(readers);
+      await readers.ask("begin");
+      const before = await server.cpuMs();
+      const startedAt = performance.now();
+      await post(plan.messages);
+      await settle(readers);
+      const seconds = (performance.now() - startedAt) / 1_000;
+      const cpuSeconds = ((await server.cpuMs()) - before) / 1_000;
+      const { deliveries, lost, repeated } = await readers.ask<ReadersReport>("report", plan.messages);
+      return { deliveriesPerCpuSecond: deliveries / cpuSeconds, deliveriesPerSecond: deliveries / seconds, lost, repeated };
+    }),
+  );
+}
+
+export interface Idle {
+  readonly reachableBytes: number;
+  readonly residentBytes: number;
+}
+
+/** Bytes a connection: what so many more of them add. */
+export function measureIdle(wire: WireName, connections: number): Promise<Idle> {
+  return withServer(wire, ({ server }) =>
+    withReaders(async (readers) => {
+      // The first ones pay for what all of them share.
+      await readers.ask("open", { port: server.wsPort, wire, count: 500 });
+      const before = await server.collected();
+      await readers.ask("open", { port: server.wsPort, wire, count: connections });
+      const after = await server.collected();
+      return {
+        reachableBytes: (after.reachableBytes - before.reachableBytes) / connections,
+        residentBytes: (after.residentBytes - before.residentBytes) / connections,
+      };
+    }),
+  );
+}
+
+export interface Requests {
+  readonly perSecond: number;
+  readonly cpuMicroseconds: number;
+}
+
+export function measureRequests(wire: "bare" | "plain", what: "post" | "get one" | "get 50", count: number): Promise<Requests> {
+  return withServer(wire, async ({ server, load, token }) => {
+    const { port } = server;
+    const kind = wire === "bare" ? "bare" : "keenchat";
+    await load.ask("post", { kind, port, token, messages: 200, inFlight: 32 });
+    const run = (messages: number) => {
+      if (what === "post") return load.ask<{ seconds: number }>("post", { kind, port, token, messages, inFlight: 32 });
+      const path = what === "get one" ? "/message/1" : "/message?limit=50";
+      return load.ask<{ seconds: number }>("get", { kind, port, messages, inFlight: 32, path });
+    };
+    await run(Math.ceil(count / 4));
+    const before = await server.cpuMs();
+    const { seconds } = await run(count);
+    return { perSecond: count / seconds, cpuMicroseconds: (((await server.cpuMs()) - before) * 1_000) / count };
+  });
+}
