@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createKeenchatClient, type KeenchatClient, KeenchatError, type KeenchatEvent } from "../client/src/client.ts";
-import { password } from "./support/http.ts";
+import { createKeenchatClient, KeenchatError } from "../client/src/client.ts";
+import { followEvents, signUpClient } from "./support/clients.ts";
 import { startServer, type TestServer } from "./support/server.ts";
-import { Inbox } from "./support/wait.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -10,23 +9,8 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-async function signUp(username: string): Promise<KeenchatClient> {
-  const keenchat = createKeenchatClient({ url: server.restUrl });
-  await keenchat.user.post({ username, password });
-  await keenchat.auth.login({ username, password });
-  return keenchat;
-}
-
-/** Follows all events; resolves once what follows is live. */
-async function follow(keenchat: KeenchatClient): Promise<Inbox<KeenchatEvent>> {
-  const inbox = new Inbox<KeenchatEvent>();
-  keenchat.events().subscribe((event) => inbox.push(event));
-  await inbox.take("ready", (event) => event.event === "ready");
-  return inbox;
-}
-
 test("signing in keeps the token, signing out forgets it", async () => {
-  const keenchat = await signUp("keeper");
+  const keenchat = await signUpClient(server, "keeper");
   expect(await keenchat.auth.session()).toMatchObject({ username: "keeper" });
   expect(keenchat.token.current).toBeTypeOf("string");
   await keenchat.auth.logout();
@@ -35,8 +19,8 @@ test("signing in keeps the token, signing out forgets it", async () => {
 });
 
 test("what one posts another sees, as one union told apart by event, with the id to resume from", async () => {
-  const [ann, ben] = [await signUp("ann"), createKeenchatClient({ url: server.restUrl })];
-  const inbox = await follow(ben);
+  const [ann, ben] = [await signUpClient(server, "ann"), createKeenchatClient({ url: server.restUrl })];
+  const inbox = await followEvents(ben);
   const message = await ann.message.post({ channel_id: 1, message_text: "hello" });
   const event = await inbox.take("the message", ({ event }) => event === "post message");
   expect(event).toEqual({ event: "post message", data: message, id: expect.any(String) });
@@ -44,7 +28,7 @@ test("what one posts another sees, as one union told apart by event, with the id
 });
 
 test("a refusal is a KeenchatError with code, status, issues and the request's id", async () => {
-  const keenchat = await signUp("refused");
+  const keenchat = await signUpClient(server, "refused");
   const error = await keenchat.message.post({ channel_id: 1, message_text: " " }).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(KeenchatError);
   expect(error).toMatchObject({ code: "BAD_REQUEST", status: 400, issues: [{ path: ["message_text"] }], requestId: expect.any(String) });
