@@ -1,7 +1,10 @@
 /** The composition root: everything the server is made of, put together in one place. */
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
+import { MemoryBuses } from "./bus/memory.ts";
+import { openRedisBus } from "./bus/redis.ts";
 import type { Config, DatabaseTarget } from "./config.ts";
+import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import type { Caller, Read } from "./core/context.ts";
 import { Feeds } from "./core/events/feed.ts";
@@ -19,7 +22,7 @@ import { openPostgres } from "./db/postgres.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
-import { LocalPresence } from "./features/presence/presence.ts";
+import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession, usernameKey } from "./features/user/user.queries.ts";
 import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
@@ -93,6 +96,29 @@ function openDatabase(target: DatabaseTarget): Promise<Database> {
   }
 }
 
+/** The nodes of one installation have one secret, and nobody else has it. */
+async function openBus({ redisUrl }: Config, secret: string, clock: Clock, logger: Logger): Promise<Bus> {
+  const onError = (error: unknown) => logger.error({ err: error }, "a message of another node could not be read");
+  if (redisUrl === undefined) return new MemoryBuses().join(onError);
+  const channel = `keenchat:${createHash("sha256").update(`bus ${secret}`).digest("base64url").slice(0, 22)}`;
+  const onState = (carries: boolean) =>
+    logger.info({ redis: carries }, carries ? "Redis carries" : "Redis is away: other nodes are followed once a second");
+  return openRedisBus({ url: redisUrl, channel, clock, onError, onState });
+}
+
+/** A node rings when it has committed; whatever rings, or does not, what was written elsewhere is seen within a second. */
+function followOtherNodes(log: EventLog, writer: Writer, bus: Bus, clock: Clock): () => void {
+  const topic = "head";
+  const look = () => void log.fresh().catch(() => {});
+  writer.onCommit((seq) => bus.publish(topic, String(seq)));
+  const stopListening = bus.subscribe(topic, (seq) => Number(seq) > log.head.seq && look());
+  const stopPolling = clock.every(followMs, look);
+  return () => {
+    stopListening();
+    stopPolling();
+  };
+}
+
 export async function startKeenchat(config: Config, overrides: Overrides = {}): Promise<Keenchat> {
   const clock = overrides.clock ?? systemClock;
   const logger = overrides.logger ?? createLogger(config.logLevel);
@@ -117,12 +143,15 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     },
     onError,
   });
-  const writer = new Writer(database, log, clock, randomTag(6));
+  const node = randomTag(6);
+  const writer = new Writer(database, log, clock, node);
   const feeds = new Feeds(log, clock, onError);
-  const tokens = new SessionTokens(await readSecret(config, read, writer), clock, createSessionFinder(config, read), fresh);
+  const secret = await readSecret(config, read, writer);
+  const bus = await openBus(config, secret, clock, logger);
+  const tokens = new SessionTokens(secret, clock, createSessionFinder(config, read), fresh);
   const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
   tokens.onEnd((sessionId) => connections.endSession(sessionId));
-  const presence = new LocalPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral));
+  const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, node);
   const stopRetention = startRetention({ read, log, writer, clock, onError }, retention);
   log.subscribe((events) => {
     for (const event of events) {
@@ -132,8 +161,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     }
   });
 
-  // Whatever rings, or does not: what other nodes wrote is seen within a second.
-  const stopFollowing = database.shared ? clock.every(followMs, () => void fresh().catch(() => {})) : () => {};
+  const stopFollowing = database.shared ? followOtherNodes(log, writer, bus, clock) : () => {};
 
   const services: Services = {
     clock,
@@ -225,6 +253,8 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     stopFollowing();
     await writer.drain();
     webSockets.stopHeartbeat();
+    presence.close();
+    await bus.close();
     await database.close();
   }
 

@@ -115,6 +115,7 @@ export class Writer {
   readonly #tag: string;
   readonly #queue: Unit[] = [];
   readonly #open = new Map<Batch<never, unknown>, Unit>();
+  readonly #listeners = new Set<(seq: number) => void>();
   #waiting = 0;
   #draining: Promise<void> | undefined;
 
@@ -152,6 +153,11 @@ export class Writer {
   maintain(change: (connection: WriteConnection) => Promise<void>): Promise<void> {
     const alone: Batch<undefined, void> = { run: async (transaction) => [await change((transaction as OpenTransaction).connection)] };
     return this.#add(() => this.#newUnit(alone), undefined);
+  }
+
+  /** Calls back with the last position of each transaction of this process that made events. */
+  onCommit(listener: (seq: number) => void): void {
+    this.#listeners.add(listener);
   }
 
   /** Resolves when everything that waits has been written. */
@@ -200,9 +206,12 @@ export class Writer {
       await this.#refuse({ batch, jobs }, error);
       return;
     }
-    this.#log.commit(committed.events);
+    const { results, events } = committed;
+    this.#log.commit(events);
+    const last = events.at(-1);
+    if (last) for (const listener of this.#listeners) listener(last.seq);
     jobs.forEach((job, index) => {
-      const result = committed.results[index];
+      const result = results[index];
       if (result instanceof AppError) job.reject(result);
       else job.resolve(result as never);
     });

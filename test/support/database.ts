@@ -49,3 +49,8 @@ export async function createPostgres(): Promise<TestDatabase> {
 export async function createDatabase(): Promise<TestDatabase> {
   return process.env["KEENCHAT_TEST_DATABASE"] === "postgres" ? createPostgres() : createSqlite();
 }
+
+/** Whether this machine has no such server; the run has said so in its first line. */
+export function leftOut(what: "postgres" | "redis"): boolean {
+  return process.env["KEENCHAT_TEST_LEFT_OUT"]?.split(",").includes(what) ?? false;
+}

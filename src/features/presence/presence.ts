@@ -1,8 +1,10 @@
-/** Owns who is in which channel and who is typing on this node: the set of open sockets, and nothing stored. */
+/** Owns who is in which channel and who is typing: the open sockets of this node, what the other nodes tell of theirs, and nothing stored. */
+import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Presence } from "../../core/context.ts";
 import type { Ephemeral } from "../../core/events/feed.ts";
 import { presenceEvents } from "./presence.events.ts";
+import { PresenceNodes, type Rooms } from "./presence.nodes.ts";
 
 const [channelMovement, startTyping, stopTyping] = presenceEvents;
 
@@ -13,6 +15,8 @@ const crowdMergeMs = 2_000;
 /** A page that reloads is back within this; nobody hears of it. */
 const lingerMs = 1_000;
 const typingMs = 6_000;
+/** How often other nodes hear that somebody goes on typing, and how much longer than that they wait for it. */
+const typingToldMs = 1_000;
 
 /** Sends an event of the moment to everyone who may see it; `key` names the state it replaces. */
 export type Announce = (key: string, ephemeral: Ephemeral) => void;
@@ -24,26 +28,48 @@ function movement(channelId: number, users: readonly number[]): string {
 class Room {
   /** Users with the number of their sockets in here. */
   readonly users = new Map<number, number>();
+  /** Users whom the sockets of other nodes hold in here, by node. */
+  readonly elsewhere = new Map<string, Set<number>>();
   readonly watchers = new Set<(users: number[] | undefined) => void>();
   announced = "";
   /** Set while a change waits to be announced, and for a while after an announcement. */
   cancelPause: (() => void) | undefined;
 
   list(): number[] {
-    return [...this.users.keys()].sort((a, b) => a - b);
+    const all =
+      this.elsewhere.size === 0
+        ? this.users.keys()
+        : new Set([this.users, ...this.elsewhere.values()].flatMap((users) => [...users.keys()]));
+    return [...all].sort((a, b) => a - b);
+  }
+
+  has(userId: number): boolean {
+    return this.users.has(userId) || [...this.elsewhere.values()].some((users) => users.has(userId));
   }
 }
 
-export class LocalPresence implements Presence {
+interface Typing {
+  /** Cancels the server's own stop. */
+  readonly cancel: () => void;
+  readonly toldAt: number;
+}
+
+export class ChannelPresence implements Presence, Rooms {
   readonly #clock: Clock;
   readonly #announce: Announce;
   readonly #rooms = new Map<number, Room>();
-  /** The way to cancel the server's own stop, by channel and user. */
-  readonly #typing = new Map<string, () => void>();
+  readonly #typing = new Map<string, Typing>();
+  readonly #nodes: PresenceNodes;
 
-  constructor(clock: Clock, announce: Announce) {
+  /** `node` names this process on the bus. */
+  constructor(clock: Clock, announce: Announce, bus: Bus, node: string) {
     this.#clock = clock;
     this.#announce = announce;
+    this.#nodes = new PresenceNodes(bus, clock, node, this);
+  }
+
+  close(): void {
+    this.#nodes.close();
   }
 
   users(channelId: number): number[] {
@@ -54,7 +80,10 @@ export class LocalPresence implements Presence {
     const room = this.#room(channelId);
     const sockets = room.users.get(userId) ?? 0;
     room.users.set(userId, sockets + 1);
-    if (sockets === 0) this.#changed(channelId, room);
+    if (sockets === 0) {
+      this.#nodes.tellMove(channelId, userId, true);
+      this.#changed(channelId, room);
+    }
     let inside = true;
     return ({ lingering = false } = {}) => {
       if (!inside) return;
@@ -75,7 +104,7 @@ export class LocalPresence implements Presence {
 
   /** A channel is gone, and everybody in it is nowhere. */
   closeChannel(channelId: number): void {
-    for (const [key, cancel] of this.#typing) {
+    for (const [key, { cancel }] of this.#typing) {
       if (!key.startsWith(`${channelId}:`)) continue;
       cancel();
       this.#typing.delete(key);
@@ -84,28 +113,75 @@ export class LocalPresence implements Presence {
     if (!room) return;
     this.#rooms.delete(channelId);
     room.cancelPause?.();
+    // Each node hears of it from the log; this is for one that joins in the meantime.
+    for (const userId of room.users.keys()) this.#nodes.tellMove(channelId, userId, false);
     room.users.clear();
     for (const watcher of room.watchers) watcher(undefined);
   }
 
   startTyping(channelId: number, userId: number): void {
-    const key = `${channelId}:${userId}`;
-    const cancel = this.#typing.get(key);
-    cancel?.();
-    this.#typing.set(
-      key,
-      this.#clock.after(typingMs, () => this.stopTyping(channelId, userId)),
-    );
-    if (!cancel) this.#announceTyping(startTyping.name, channelId, userId);
+    const now = this.#clock.monotonic();
+    const before = this.#typing.get(`${channelId}:${userId}`);
+    const tell = !before || now - before.toldAt >= typingToldMs;
+    if (tell) this.#nodes.tellTyping(channelId, userId, true);
+    this.#keepTyping(channelId, userId, tell ? now : before.toldAt, typingMs, () => this.stopTyping(channelId, userId));
   }
 
   stopTyping(channelId: number, userId: number): void {
+    if (this.#endTyping(channelId, userId)) this.#nodes.tellTyping(channelId, userId, false);
+  }
+
+  local(): [number, number[]][] {
+    return [...this.#rooms].flatMap(([channelId, { users }]) => (users.size === 0 ? [] : [[channelId, [...users.keys()]]]));
+  }
+
+  hearMove(node: string, channelId: number, userId: number, inside: boolean): void {
+    const room = this.#room(channelId);
+    const users = room.elsewhere.get(node) ?? new Set();
+    if (inside) users.add(userId);
+    else users.delete(userId);
+    this.#settle(channelId, room, node, users);
+  }
+
+  hearAll(node: string, rooms: readonly (readonly [number, readonly number[]])[]): void {
+    for (const [channelId] of rooms) this.#room(channelId);
+    const told = new Map(rooms);
+    for (const [channelId, room] of this.#rooms) {
+      const users = told.get(channelId);
+      if (users || room.elsewhere.has(node)) this.#settle(channelId, room, node, new Set(users));
+    }
+  }
+
+  /** Where the node that knows better is gone, its word holds a little longer than its own wait. */
+  hearTyping(channelId: number, userId: number, typing: boolean): void {
+    const patienceMs = typingMs + typingToldMs;
+    const end = () => this.#endTyping(channelId, userId);
+    if (typing) this.#keepTyping(channelId, userId, Number.NEGATIVE_INFINITY, patienceMs, end);
+    else end();
+  }
+
+  #settle(channelId: number, room: Room, node: string, users: Set<number>): void {
+    if (users.size > 0) room.elsewhere.set(node, users);
+    else room.elsewhere.delete(node);
+    this.#changed(channelId, room);
+  }
+
+  #keepTyping(channelId: number, userId: number, toldAt: number, patienceMs: number, end: () => void): void {
     const key = `${channelId}:${userId}`;
-    const cancel = this.#typing.get(key);
-    if (!cancel) return;
-    cancel();
+    const before = this.#typing.get(key);
+    before?.cancel();
+    this.#typing.set(key, { cancel: this.#clock.after(patienceMs, end), toldAt });
+    if (!before) this.#announceTyping(startTyping.name, channelId, userId);
+  }
+
+  #endTyping(channelId: number, userId: number): boolean {
+    const key = `${channelId}:${userId}`;
+    const typing = this.#typing.get(key);
+    if (!typing) return false;
+    typing.cancel();
     this.#typing.delete(key);
     this.#announceTyping(stopTyping.name, channelId, userId);
+    return true;
   }
 
   #announceTyping(name: string, channelId: number, userId: number): void {
@@ -134,7 +210,8 @@ export class LocalPresence implements Presence {
       return;
     }
     room.users.delete(userId);
-    this.stopTyping(channelId, userId);
+    this.#nodes.tellMove(channelId, userId, false);
+    if (!room.has(userId)) this.stopTyping(channelId, userId);
     this.#changed(channelId, room);
   }
 
@@ -159,7 +236,13 @@ export class LocalPresence implements Presence {
 
   /** An empty room that nobody watches is kept no longer than its announcements need it. */
   #forgetEmpty(channelId: number, room: Room): void {
-    if (room.users.size === 0 && room.watchers.size === 0 && !room.cancelPause && this.#rooms.get(channelId) === room)
+    if (
+      room.users.size === 0 &&
+      room.elsewhere.size === 0 &&
+      room.watchers.size === 0 &&
+      !room.cancelPause &&
+      this.#rooms.get(channelId) === room
+    )
       this.#rooms.delete(channelId);
   }
 }

@@ -1,0 +1,182 @@
+/** Owns the bus over Redis: one channel for one installation, two connections, made again until they carry. */
+import { createClient, ErrorReply } from "@redis/client";
+import { ConfigError } from "../config.ts";
+import type { Bus } from "../core/bus.ts";
+import type { Clock } from "../core/clock.ts";
+import { randomTag } from "../core/random.ts";
+import { Topics } from "./topics.ts";
+
+export interface RedisBusOptions {
+  readonly url: string;
+  /** Nodes of one installation have the same; others on this Redis another. */
+  readonly channel: string;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+  /** Told when the bus begins and ceases to carry. */
+  readonly onState: (carries: boolean) => void;
+}
+
+const connectMs = 1_500;
+const firstConnectMs = 1_000;
+const retryMs = 250;
+const pulseMs = 1_000;
+/** A connection that has not brought back our own pulse for so long carries nothing, whatever it says of itself. */
+const silenceMs = 3_000;
+const farewellMs = 500;
+const maxWaiting = 10_000;
+const pulseTopic = "pulse";
+
+/** Refusals that waiting does not mend: the password, the user, a right. */
+const hopeless = /^(NOAUTH|WRONGPASS|NOPERM|ERR (AUTH|invalid password|Client sent AUTH|DB index|invalid DB))/;
+
+function createConnection(url: string) {
+  const client = createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: maxWaiting,
+    socket: { connectTimeout: connectMs, reconnectStrategy: false },
+  });
+  // What it means for the bus is seen by the pulse; an 'error' nobody listens to would end the process.
+  client.on("error", () => {});
+  return client;
+}
+
+type Connection = ReturnType<typeof createConnection>;
+
+/** Topic and message travel as one text. No topic holds a line break. */
+const separator = "\n";
+
+class RedisBus implements Bus {
+  readonly #options: RedisBusOptions;
+  readonly #topics: Topics;
+  readonly #pulse = randomTag(6);
+  readonly #stopPulse: () => void;
+  #connections: Connection[] = [];
+  #publisher: Connection | undefined;
+  #heardAt: number;
+  #connecting: Promise<void> | undefined;
+  #carries = false;
+  #closed = false;
+
+  constructor(options: RedisBusOptions) {
+    this.#options = options;
+    this.#topics = new Topics(options.onError);
+    this.#heardAt = options.clock.monotonic();
+    this.#topics.subscribe(pulseTopic, (from) => {
+      if (from !== this.#pulse) return;
+      this.#heardAt = options.clock.monotonic();
+      this.#setCarries(true);
+    });
+    this.#stopPulse = options.clock.every(pulseMs, () => this.#beat());
+  }
+
+  /** Rejects where the first attempt failed; the next ones are made in the background. */
+  connect(): Promise<void> {
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined;
+    });
+    return this.#connecting;
+  }
+
+  publish(topic: string, message: string): void {
+    const { channel } = this.#options;
+    if (this.#publisher?.isReady) this.#publisher.publish(channel, `${topic}${separator}${message}`).catch(() => {});
+  }
+
+  subscribe(topic: string, listener: (message: string) => void): () => void {
+    return this.#topics.subscribe(topic, listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopPulse();
+    await this.#connecting?.catch(() => {});
+    // What was said last is heard, unless nothing is.
+    const said = this.#publisher?.isReady ? this.#publisher.close() : Promise.resolve();
+    await Promise.race([said.catch(() => {}), new Promise<void>((resolve) => this.#options.clock.after(farewellMs, resolve))]);
+    this.#drop();
+  }
+
+  #beat(): void {
+    const { clock } = this.#options;
+    if (clock.monotonic() - this.#heardAt >= silenceMs) {
+      this.#heardAt = clock.monotonic();
+      this.#setCarries(false);
+      this.#drop();
+    }
+    if (!this.#publisher) {
+      this.connect().catch(() => {});
+      return;
+    }
+    if (this.#publisher.isReady) this.publish(pulseTopic, this.#pulse);
+    else this.#drop();
+  }
+
+  async #connect(): Promise<void> {
+    const { url, channel } = this.#options;
+    const connections = [createConnection(url), createConnection(url)] as const;
+    const [publisher, subscriber] = connections;
+    try {
+      await Promise.all(connections.map((connection) => connection.connect()));
+      await subscriber.subscribe(channel, (text) => {
+        const end = text.indexOf(separator);
+        this.#topics.deliver(text.slice(0, end), text.slice(end + 1));
+      });
+    } catch (error) {
+      for (const connection of connections) destroy(connection);
+      throw error;
+    }
+    if (this.#closed) {
+      for (const connection of connections) destroy(connection);
+      return;
+    }
+    this.#connections = [...connections];
+    this.#publisher = publisher;
+    this.publish(pulseTopic, this.#pulse);
+    // One that breaks takes the other along, and both are made again.
+    for (const connection of connections) connection.once("end", () => this.#lose(publisher)).once("error", () => this.#lose(publisher));
+  }
+
+  #lose(publisher: Connection): void {
+    if (this.#publisher !== publisher || this.#closed) return;
+    this.#setCarries(false);
+    this.#drop();
+    this.#options.clock.after(retryMs, () => {
+      if (!this.#publisher && !this.#closed) this.connect().catch(() => {});
+    });
+  }
+
+  #drop(): void {
+    this.#publisher = undefined;
+    for (const connection of this.#connections.splice(0)) destroy(connection);
+  }
+
+  #setCarries(carries: boolean): void {
+    if (this.#carries === carries) return;
+    this.#carries = carries;
+    this.#options.onState(carries);
+  }
+}
+
+function destroy(connection: Connection): void {
+  if (connection.isOpen) connection.destroy();
+}
+
+/**
+ * Joins the bus of an installation; where Redis is away it goes on trying, and the node works without.
+ * @throws ConfigError where Redis refuses what `REDIS_URL` says.
+ */
+export async function openRedisBus(options: RedisBusOptions): Promise<Bus> {
+  const bus = new RedisBus(options);
+  const connecting = bus.connect().catch((error: unknown) => {
+    if (!(error instanceof ErrorReply) || !hopeless.test(error.message)) return undefined;
+    return new ConfigError(`REDIS_URL is refused: ${error.message}`, { cause: error });
+  });
+  const refused = await Promise.race([
+    connecting,
+    new Promise<undefined>((resolve) => options.clock.after(firstConnectMs, () => resolve(undefined))),
+  ]);
+  if (!refused) return bus;
+  await bus.close();
+  throw refused;
+}

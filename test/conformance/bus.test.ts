@@ -1,0 +1,132 @@
+import { describe, expect, test } from "vitest";
+import { MemoryBuses } from "../../src/bus/memory.ts";
+import { openRedisBus } from "../../src/bus/redis.ts";
+import type { Bus } from "../../src/core/bus.ts";
+import { systemClock } from "../../src/core/clock.ts";
+import { randomTag } from "../../src/core/random.ts";
+import { leftOut, redisUrl } from "../support/database.ts";
+import { RedisServer } from "../support/redis-server.ts";
+import { Inbox } from "../support/wait.ts";
+
+type Join = (onError?: (error: unknown) => void) => Promise<Bus>;
+const ignore = () => {};
+
+function joinRedis(url: string, onState: (carries: boolean) => void = ignore): Join {
+  const channel = `keenchat-test:${randomTag(9)}`;
+  return (onError = ignore) => openRedisBus({ url, channel, clock: systemClock, onError, onState });
+}
+
+const kinds: { kind: string; createJoin: () => Join }[] = [
+  {
+    kind: "memory",
+    createJoin() {
+      const buses = new MemoryBuses();
+      return async (onError = ignore) => buses.join(onError);
+    },
+  },
+  ...(leftOut("redis") ? [] : [{ kind: "redis", createJoin: () => joinRedis(redisUrl) }]),
+];
+
+function listen(bus: Bus, topic: string): Inbox<string> {
+  const inbox = new Inbox<string>();
+  bus.subscribe(topic, (message) => inbox.push(message));
+  return inbox;
+}
+
+describe.each(kinds)("a bus of kind $kind", ({ createJoin }) => {
+  test("carries a message to every node, the sender included, and to nobody on another topic", async () => {
+    const join = createJoin();
+    const [a, b] = [await join(), await join()];
+    const inboxes = [listen(a, "t"), listen(b, "t")];
+    const other = listen(b, "other");
+    a.publish("t", "one");
+    for (const inbox of inboxes) await inbox.take("the message", (message) => message === "one");
+    a.publish("other", "marker");
+    await other.take("the marker", (message) => message === "marker");
+    expect(other.items).toEqual(["marker"]);
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("keeps each sender's order, and what is sent while somebody is called back comes after", async () => {
+    const join = createJoin();
+    const [a, b] = [await join(), await join()];
+    const inbox = listen(b, "t");
+    a.subscribe("t", (message) => message === "0" && a.publish("t", "answer"));
+    for (let index = 0; index < 100; index += 1) a.publish("t", String(index));
+    await inbox.take("the answer", (message) => message === "answer");
+    expect(inbox.items.filter((message) => message !== "answer")).toEqual(Array.from({ length: 100 }, (_, index) => String(index)));
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  test("carries line breaks, quotes and every kind of character as they are", async () => {
+    const join = createJoin();
+    const a = await join();
+    const inbox = listen(a, "t");
+    const text = 'a\nb\r\n"c" ü 🙂 \u0000';
+    a.publish("t", text);
+    await inbox.take("the text", (message) => message === text);
+    await a.close();
+  });
+
+  test("a listener that fails is reported and stops nobody; one that has gone is not called", async () => {
+    const join = createJoin();
+    const errors = new Inbox<unknown>();
+    const a = await join((error) => errors.push(error));
+    a.subscribe("t", () => {
+      throw new Error("cannot read this");
+    });
+    const gone: string[] = [];
+    const stop = a.subscribe("t", (message) => gone.push(message));
+    stop();
+    const inbox = listen(a, "t");
+    a.publish("t", "one");
+    await inbox.take("the message", (message) => message === "one");
+    await errors.take("the error", () => true);
+    expect(gone).toEqual([]);
+    await a.close();
+  });
+
+  test("a node that has closed neither hears nor is heard", async () => {
+    const join = createJoin();
+    const [a, b] = [await join(), await join()];
+    const [heardByA, heardByB] = [listen(a, "t"), listen(b, "t")];
+    await a.close();
+    a.publish("t", "from the grave");
+    b.publish("t", "marker");
+    await heardByB.take("the marker", (message) => message === "marker");
+    expect(heardByB.items).toEqual(["marker"]);
+    expect(heardByA.items).toEqual([]);
+    await b.close();
+  });
+});
+
+const redisTests = leftOut("redis") ? describe.each<number>([]) : describe.each([1]);
+redisTests("a bus over Redis", () => {
+  test.each(["stopped", "blackholed"] as const)("carries again by itself after Redis was %s", async (how) => {
+    await using redis = await RedisServer.start();
+    const states = new Inbox<boolean>();
+    const bus = await joinRedis(redis.url, (carries) => states.push(carries))();
+    await states.take("carrying", (carries) => carries, 10_000);
+    if (how === "stopped") await redis.stop();
+    else redis.signal("SIGSTOP");
+    await states.take("not carrying", (carries) => !carries, 15_000);
+    bus.publish("t", "lost");
+    if (how === "stopped") await redis.start();
+    else redis.signal("SIGCONT");
+    await states.count("carrying", 2, (carries) => carries, 15_000);
+    const inbox = listen(bus, "t");
+    bus.publish("t", "found");
+    await inbox.take("the message", (message) => message === "found");
+    await bus.close();
+  });
+
+  test("begins to carry when Redis comes, where it was away at the start", async () => {
+    await using redis = await RedisServer.start();
+    await redis.stop();
+    const states = new Inbox<boolean>();
+    const bus = await joinRedis(redis.url, (carries) => states.push(carries))();
+    await redis.start();
+    await states.take("carrying", (carries) => carries, 15_000);
+    await bus.close();
+  });
+});
