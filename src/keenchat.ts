@@ -32,7 +32,7 @@ import { Cors, createRequestListener, type Exchange, send, sendJson } from "./tr
 import { createMetrics } from "./transports/metrics.ts";
 import { openApiDocument } from "./transports/openapi.ts";
 import { createRest } from "./transports/rest.ts";
-import { listen, portOf } from "./transports/server.ts";
+import { listen, portOf, stopListening } from "./transports/server.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
@@ -237,10 +237,9 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
   async function close(): Promise<void> {
     stopping = true;
     const servers = [restServer, wsServer];
-    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    const closed = servers.map(stopListening);
     connections.endAll();
     socketIo.close();
-    for (const server of servers) server.closeIdleConnections();
     // Neither a request that takes its time nor a peer that never hangs up holds up the stop for ever.
     let cancel = () => {};
     const late = new Promise<void>((resolve) => {

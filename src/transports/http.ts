@@ -147,6 +147,8 @@ export function createRequestListener({ cors, handle, onError, draining, onAnswe
     const requestId = nextRequestId();
     request.on("error", () => {});
     response.on("error", () => {});
+    // Kept alive, it would hold up the stop.
+    response.on("finish", () => draining() && request.socket.end());
     answer(request, response, requestId).catch((error: unknown) => {
       const description = sendError(response, error, (described) => toErrorBody(described, requestId));
       if (description.code === "INTERNAL_SERVER_ERROR") onError(error, requestId);

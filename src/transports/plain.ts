@@ -1,8 +1,7 @@
 /** Owns the plain WebSocket of the compatibility shim: named events as JSON text frames. It knows no event of the log by name. */
 import type { Sink } from "../core/events/feed.ts";
 import { plainText, plainWire, textFrame } from "../core/events/wires.ts";
-import { single } from "./gate.ts";
-import { Shim } from "./shim.ts";
+import { readReading, Shim } from "./shim.ts";
 import type { Connection } from "./socket.ts";
 
 /** A frame as a client sends it: `{"event":…,"data":…}`. */
@@ -36,7 +35,7 @@ export class PlainSocket {
       requestId: connection.requestId,
       wire: plainWire,
       sink,
-      cursor: single(connection.target.query, "cursor"),
+      reading: readReading(connection.target.query),
       token: connection.token,
       emit: (event, payload, id) => connection.write(textFrame(plainText(event, payload, id))),
     });

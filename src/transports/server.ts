@@ -32,6 +32,8 @@ function refuseBare(error: NodeJS.ErrnoException, socket: Duplex): void {
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
 }
 
+const openSockets = new WeakMap<Server, Set<Socket>>();
+
 export async function listen({ variable, port, host, onRequest, onUpgrade }: PortOptions): Promise<Server> {
   const server = createServer({
     requireHostHeader: false,
@@ -41,6 +43,12 @@ export async function listen({ variable, port, host, onRequest, onUpgrade }: Por
     noDelay: true,
     // Other upgrades, h2c for example, are offers that may be left unanswered.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
+  });
+  const sockets = new Set<Socket>();
+  openSockets.set(server, sockets);
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
   server.on("request", onRequest);
   server.on("checkExpectation", onRequest);
@@ -76,6 +84,15 @@ async function bind(server: Server, port: number, host: string | undefined): Pro
   server.listen({ port, ...(host !== undefined && { host }) });
   await once(server, "listening");
   server.on("error", () => {});
+}
+
+/** Stops listening and ends every connection on which nothing is under way; resolves when the others are over too. */
+export function stopListening(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
+  for (const socket of openSockets.get(server) ?? []) if (socket.bytesRead === 0) socket.destroy();
+  return closed;
 }
 
 export function portOf(server: Server): number {

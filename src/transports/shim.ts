@@ -1,13 +1,27 @@
 /** Owns the compatibility shim: what a plain WebSocket and a Socket.IO client have in common. An identity, a channel, a feed, and the commands of the contract. */
 
 import type { Clock } from "../core/clock.ts";
-import type { Caller, Origin } from "../core/context.ts";
+import type { Caller, Follow, Origin } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
 import type { Feed, Feeds, Sink, Wire } from "../core/events/feed.ts";
 import { createContext, type Services } from "../core/services.ts";
 import { isCommand } from "./commands.ts";
 import { closeCodes, type Slot } from "./connections.ts";
+import { single, type Target } from "./gate.ts";
 import { callProcedure } from "./procedures.ts";
+import { fromUrl } from "./routes.ts";
+
+/** What a socket's URL says of its reading; the procedure's schema judges it. */
+export interface Reading {
+  readonly cursor: string | undefined;
+  readonly channelIds: unknown;
+}
+
+/** @throws AppError BAD_REQUEST where a parameter is repeated. */
+export function readReading(query: Target["query"]): Reading {
+  const channelIds = single(query, "channel_id");
+  return { cursor: single(query, "cursor"), channelIds: channelIds === undefined ? undefined : fromUrl(channelIds, "numbers") };
+}
 
 export interface ShimOptions<Frame> {
   readonly options: {
@@ -21,7 +35,7 @@ export interface ShimOptions<Frame> {
   readonly requestId: string;
   readonly wire: Wire<Frame>;
   readonly sink: Sink<Frame>;
-  readonly cursor: string | undefined;
+  readonly reading: Reading;
   readonly token: string | undefined;
   /** Sends to this client alone; `payload` is JSON. */
   readonly emit: (event: string, payload: string, id?: string) => void;
@@ -55,7 +69,7 @@ export class Shim<Frame> {
 
   constructor(given: ShimOptions<Frame>) {
     this.#given = given;
-    this.#cursor = given.cursor;
+    this.#cursor = given.reading.cursor;
     this.#beNobody();
     const { token } = given;
     if (token !== undefined) this.#enqueue(() => this.#identify(token));
@@ -112,16 +126,21 @@ export class Shim<Frame> {
   }
 
   #follow(): void {
-    const { options, wire, sink } = this.#given;
-    const cursor = this.#cursor;
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#fail(error);
+      const refused = describeError(error).code === "BAD_REQUEST";
+      this.#given.slot.end(refused ? closeCodes.abuse : closeCodes.goingAway, "no events to follow");
+    });
+  }
+
+  /** The procedure checks the filter and the right to read; the feed does the rest. */
+  async #open(): Promise<void> {
+    const { options, wire, sink, reading } = this.#given;
+    const input = { channel_id: reading.channelIds, lastEventId: this.#cursor };
     this.#cursor = undefined;
-    this.#opening ??= options.feeds.open({ wire, sink, announce: cursor !== undefined }, cursor).then(
-      (feed) => {
-        this.#feed = feed;
-        if (this.#closed) feed.close();
-      },
-      (error: unknown) => this.#fail(error),
-    );
+    const { channels, cursor } = (await this.#call("events", input)) as Follow<unknown>;
+    this.#feed = await options.feeds.open({ wire, sink, channels, announce: cursor !== undefined }, cursor);
+    if (this.#closed) this.#feed.close();
   }
 
   async #carryOut(event: string, data: unknown): Promise<void> {

@@ -6,9 +6,9 @@ import type { Sink, Wire } from "../core/events/feed.ts";
 import { nextRequestId } from "../core/random.ts";
 import { type CloseCode, closeCodes } from "./connections.ts";
 import { FrameRate } from "./frame-rate.ts";
-import { parseTarget, readToken, single } from "./gate.ts";
+import { parseTarget, readToken } from "./gate.ts";
 import { type Exchange, sendOptions } from "./http.ts";
-import { Shim } from "./shim.ts";
+import { readReading, Shim } from "./shim.ts";
 import type { SocketOptions } from "./socket.ts";
 
 const heartbeatMs = 15_000;
@@ -76,7 +76,7 @@ function serve(socket: Socket, options: SocketOptions): void {
     requestId: nextRequestId(),
     wire: socketIoWire,
     sink,
-    cursor: single(query, "cursor"),
+    reading: readReading(query),
     token: readToken(request, query),
     emit: (event, payload, id) => send(packet(event, payload, id)),
   });
@@ -117,7 +117,7 @@ export function createSocketIo(options: SocketOptions) {
   /** Refuses, before the handshake, what the shim could not make sense of after it. */
   function check(request: IncomingMessage): void {
     const { query } = parseTarget(request.url ?? "/");
-    single(query, "cursor");
+    readReading(query);
     readToken(request, query);
   }
 

@@ -5,8 +5,9 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { AppError, describeError, toErrorBody } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
-import { checkHost, parseTarget, readToken, single } from "./gate.ts";
+import { checkHost, parseTarget, readToken } from "./gate.ts";
 import { PlainSocket } from "./plain.ts";
+import { readReading } from "./shim.ts";
 import { Connection, type SocketOptions, type Upgrade } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
 import { announcesParams, isTrpcFrame, TrpcSocket } from "./trpc-ws.ts";
@@ -91,7 +92,7 @@ export function createWebSockets(options: WebSocketOptions) {
     if (first === "socket.io" && rest.length === 0) return undefined;
     if (rest.length > 0 || (first !== undefined && first !== "trpc"))
       throw new AppError("NOT_FOUND", "There is no WebSocket at this path.");
-    single(target.query, "cursor");
+    readReading(target.query);
     const serve = first === "trpc" ? (connection: Connection) => void new TrpcSocket(connection) : serveBare;
     return { target, origin: originOf(request), requestId, token: readToken(request, target.query), serve };
   }

@@ -1,10 +1,10 @@
 /** Waiting for what happens, with a deadline; never for time to pass. */
 
 /** Rejects where `promise` takes longer than `ms`. */
-export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+export async function within<T>(ms: number, what: string | (() => string), promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms} ms`)), ms);
+    timer = setTimeout(() => reject(new Error(`${typeof what === "string" ? what : what()} took longer than ${ms} ms`)), ms);
   });
   try {
     return await Promise.race([promise, late]);
@@ -24,22 +24,26 @@ export class Inbox<Item> {
   }
 
   /** The first item that matches, now or within the deadline. */
-  take(what: string, matches: (item: Item) => boolean, ms = 5_000): Promise<Item> {
+  async take(what: string, matches: (item: Item) => boolean, ms = 5_000): Promise<Item> {
+    const [item] = await this.count(what, 1, matches, ms);
+    return item as Item;
+  }
+
+  /** Those that match, once there are `count` of them. Looks at each item once. */
+  count(what: string, count: number, matches: (item: Item) => boolean = () => true, ms = 5_000): Promise<Item[]> {
+    const matching: Item[] = [];
+    let seen = 0;
     let check = () => {};
-    const found = new Promise<Item>((resolve) => {
+    const found = new Promise<Item[]>((resolve) => {
       check = () => {
-        const item = this.items.find(matches);
-        if (item !== undefined) resolve(item);
+        for (const item of this.items.slice(seen)) if (matches(item)) matching.push(item);
+        seen = this.items.length;
+        if (matching.length >= count) resolve(matching);
       };
       this.#waiting.add(check);
       check();
     });
-    return within(ms, `${what} (got ${JSON.stringify(this.items).slice(0, 500)})`, found).finally(() => this.#waiting.delete(check));
-  }
-
-  /** Resolves once there are `count` items that match. */
-  async count(what: string, count: number, matches: (item: Item) => boolean = () => true, ms = 5_000): Promise<Item[]> {
-    await this.take(`${count} × ${what}`, () => this.items.filter(matches).length >= count, ms);
-    return this.items.filter(matches);
+    const described = () => `${count === 1 ? "" : `${count} × `}${what} (got ${JSON.stringify(this.items).slice(0, 500)})`;
+    return within(ms, described, found).finally(() => this.#waiting.delete(check));
   }
 }

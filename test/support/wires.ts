@@ -38,10 +38,13 @@ export class PlainClient implements Reader {
   readonly ws: WebSocket;
   readonly opened: Promise<void>;
   readonly closed: Promise<Closed>;
+  readonly #pongs = new Inbox<string>();
+  #pings = 0;
 
   constructor(url: string, options: { headers?: Record<string, string>; autoPong?: boolean } = {}) {
     this.ws = new WebSocket(url, options);
     this.ws.on("message", (data) => this.inbox.push(JSON.parse(String(data)) as Received));
+    this.ws.on("pong", (data) => this.#pongs.push(data.toString()));
     this.ws.on("error", () => {});
     this.opened = new Promise((resolve, reject) => {
       this.ws.once("open", resolve);
@@ -62,12 +65,13 @@ export class PlainClient implements Reader {
     await this.inbox.count("ready", before + 1, ({ event }) => event === "ready");
   }
 
-  /** Resolves when both sides have answered the other's pings. */
+  /** Resolves when both sides have answered the other's pings, and the server has seen every frame sent before. */
   async breathe(): Promise<void> {
     for (let round = 0; round < 2; round += 1) {
-      const pong = new Promise((resolve) => this.ws.once("pong", resolve));
-      this.ws.ping();
-      await within(10_000, "a pong", pong);
+      this.#pings += 1;
+      const payload = `breath ${this.#pings}`;
+      this.ws.ping(payload);
+      await this.#pongs.take("a pong", (pong) => pong === payload, 10_000);
     }
   }
 
@@ -231,7 +235,6 @@ export function openTrpcSse(server: Urls, options: ReaderOptions = {}): Reader {
   const subscription = client.events.subscribe(trpcInput(options), {
     onData: (value) => inbox.push(unwrap(value)),
     onError: (error) => inbox.push({ event: "failed", data: error.data }),
-    onComplete: () => inbox.push({ event: "completed", data: null }),
   });
   return { inbox, cut: () => subscription.unsubscribe() };
 }
