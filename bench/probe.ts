@@ -1,14 +1,6 @@
 /** Loaded before a server under measurement (`node --expose-gc --import probe.ts …`): tells the bench what the process uses. */
 import process from "node:process";
-import { answer } from "./processes.ts";
-
-export interface Usage {
-  /** Processor time of all threads since the start. */
-  readonly cpuMs: number;
-  /** What is reachable after a collection: the heap, and what lies outside it. */
-  readonly reachableBytes: number;
-  readonly residentBytes: number;
-}
+import { answer, type Usage } from "./processes.ts";
 
 answer({
   usage(): Usage {

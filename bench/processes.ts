@@ -8,7 +8,15 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import type { Usage } from "./probe.ts";
+
+/** What a server says it uses (probe.ts). */
+export interface Usage {
+  /** Processor time of all threads since the start. */
+  readonly cpuMs: number;
+  /** What is reachable after a collection: the heap, and what lies outside it. */
+  readonly reachableBytes: number;
+  readonly residentBytes: number;
+}
 
 interface Question {
   readonly number: number;

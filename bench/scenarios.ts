@@ -1,4 +1,5 @@
 /** Owns what is measured, one server at a time: fan-out, idle connections, posts and reads. */
+import process from "node:process";
 import { Child, MeasuredServer } from "./processes.ts";
 import type { ReadersReport, WireName } from "./readers.ts";
 
