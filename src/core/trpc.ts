@@ -56,26 +56,33 @@ export const router = t.router;
 export const mergeRouters = t.mergeRouters;
 
 /** Logs what nobody foresaw, with its request, before it becomes a bare INTERNAL_SERVER_ERROR. */
-const observed = t.procedure.use(async ({ ctx, path, next }) => {
-  const result = await next();
-  if (!result.ok && describeError(result.error).code === "INTERNAL_SERVER_ERROR") {
-    ctx.logger.error({ err: result.error.cause ?? result.error, path, request_id: ctx.requestId }, "a procedure failed");
-  }
+function observe(result: { ok: boolean; error?: Error }, { ctx, path }: { ctx: Context; path: string }): void {
+  if (result.error === undefined || describeError(result.error).code !== "INTERNAL_SERVER_ERROR") return;
+  ctx.logger.error({ err: result.error.cause ?? result.error, path, request_id: ctx.requestId }, "a procedure failed");
+}
+
+// One middleware each: tRPC copies a call's options several times for every one it passes.
+
+/** For anybody. */
+export const openProcedure = t.procedure.use(async (call) => {
+  const result = await call.next();
+  observe(result, call);
   return result;
 });
 
-/** For anybody. */
-export const openProcedure = observed;
-
 /** For anybody, or only for those signed in where `ANONYMOUS_READ` is false. */
-export const readProcedure = observed.use(({ ctx, next }) => {
-  if (!ctx.rules.anonymousRead && !ctx.caller) throw new AppError("UNAUTHORIZED");
-  return next();
+export const readProcedure = t.procedure.use(async (call) => {
+  if (!call.ctx.rules.anonymousRead && !call.ctx.caller) throw new AppError("UNAUTHORIZED");
+  const result = await call.next();
+  observe(result, call);
+  return result;
 });
 
 /** For those signed in: `ctx.caller` is there. */
-export const signedInProcedure = observed.use(({ ctx, next }) => {
-  const { caller } = ctx;
+export const signedInProcedure = t.procedure.use(async (call) => {
+  const { caller } = call.ctx;
   if (!caller) throw new AppError("UNAUTHORIZED");
-  return next({ ctx: { ...ctx, caller } });
+  const result = await call.next({ ctx: { caller } });
+  observe(result, call);
+  return result;
 });
