@@ -1,0 +1,81 @@
+import { expect, test } from "vitest";
+import { type Cluster, startCluster } from "../support/cluster.ts";
+import { request, signUp } from "../support/http.ts";
+import { balance, follow, Load, long } from "../support/ledger.ts";
+
+const timeout = 120_000 * long;
+
+async function forAWhile(load: Load, posts: number): Promise<void> {
+  while (load.acknowledged.length < posts * long) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Reads the log from one node page by page, as a client that polls does, and from another node each time. */
+async function poll(cluster: Cluster, cursor: string): Promise<number[]> {
+  const ids: number[] = [];
+  for (let turn = 0, at = cursor; ; turn += 1) {
+    const { body } = await request(cluster.node(turn % 3), "GET", `/event?cursor=${at}&limit=200`);
+    ids.push(
+      ...body.events.flatMap(({ event, data }: { event: string; data: { id: number } }) => (event === "post message" ? [data.id] : [])),
+    );
+    if (body.cursor === at) return ids;
+    at = body.cursor;
+  }
+}
+
+test("sixteen writers on three nodes make one order, which every reader sees whole, live and replayed", { timeout }, async () => {
+  await using cluster = await startCluster();
+  const { token } = await signUp(cluster.node(0), "ann");
+  const start = (await request(cluster.node(1), "GET", "/event")).body.cursor;
+  const followers = await follow(cluster, 3);
+  const load = new Load(() => cluster.nodes, token, 16);
+  await forAWhile(load, 600);
+  await balance("16 writers", cluster, token, load, followers);
+  const live = followers[0]?.messages.items.map(({ id }) => id);
+  expect(await poll(cluster, start)).toEqual(live);
+  for (const follower of followers) follower.stop();
+});
+
+test("whoever wrote on one node reads it on every other at once, and what was deleted is nowhere", { timeout }, async () => {
+  await using cluster = await startCluster({ withRedis: false });
+  const { token } = await signUp(cluster.node(0), "ann");
+  for (let turn = 0; turn < 30; turn += 1) {
+    const [here, there, elsewhere] = [0, 1, 2].map((offset) => cluster.node((turn + offset) % 3));
+    if (!here || !there || !elsewhere) throw new Error("There are three nodes.");
+    const { body: before } = await request(there, "GET", "/event");
+    const posted = await request(here, "POST", "/message", { token, body: { channel_id: 1, message_text: `secret ${turn}` } });
+    expect(posted.status).toBe(201);
+    expect((await request(there, "GET", `/message/${posted.body.id}`)).status).toBe(200);
+    const page = await request(there, "GET", `/event?cursor=${before.cursor}`);
+    expect(page.body.events.map(({ data }: { data: { id: number } }) => data.id)).toEqual([posted.body.id]);
+    expect((await request(there, "DELETE", `/message/${posted.body.id}`, { token })).status).toBe(204);
+    const replay = await request(elsewhere, "GET", `/event?cursor=${before.cursor}`);
+    expect(replay.body.events.map(({ event }: { event: string }) => event)).toEqual(["delete message"]);
+    const repeated = await request(here, "GET", `/event?cursor=${before.cursor}`);
+    expect(repeated.text).not.toContain("secret");
+  }
+});
+
+test("nodes may die, stop and be replaced under load: no reader misses or repeats anything", { timeout }, async () => {
+  await using cluster = await startCluster();
+  const { token } = await signUp(cluster.node(0), "ann");
+  const followers = await follow(cluster, 3);
+  const load = new Load(() => cluster.nodes, token, 8, 5);
+  await forAWhile(load, 60);
+
+  await cluster.node(1).process.end("SIGKILL");
+  await forAWhile(load, load.acknowledged.length / long + 60);
+  await cluster.start(1);
+
+  cluster.node(2).process.child.kill("SIGSTOP");
+  await forAWhile(load, load.acknowledged.length / long + 60);
+  cluster.node(2).process.child.kill("SIGCONT");
+
+  for (const index of [0, 1, 2]) {
+    const { process: old } = cluster.node(index);
+    expect(await old.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    await cluster.start(index);
+    await forAWhile(load, load.acknowledged.length / long + 25);
+  }
+  await balance("nodes killed, stopped and restarted", cluster, token, load, followers);
+  for (const follower of followers) follower.stop();
+});
