@@ -1,6 +1,7 @@
 /** The composition root: everything the server is made of, put together in one place. */
 
 import { createHash, randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import { MemoryBuses } from "./bus/memory.ts";
 import { openRedisBus } from "./bus/redis.ts";
 import type { Config, DatabaseTarget } from "./config.ts";
@@ -22,6 +23,7 @@ import { openPostgres } from "./db/postgres.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
+import { refreshPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession, usernameKey } from "./features/user/user.queries.ts";
 import { asyncApiDocument } from "./transports/asyncapi.ts";
@@ -36,6 +38,7 @@ import { listen, portOf, stopListening } from "./transports/server.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
+import { openWeb } from "./transports/web.ts";
 import { createWebSockets } from "./transports/websocket.ts";
 
 export interface Keenchat {
@@ -52,10 +55,13 @@ export interface Overrides {
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly retention?: Retention;
+  /** Where the built web app is. */
+  readonly webDirectory?: string;
 }
 
 const drainMs = 10_000;
 const followMs = 1_000;
+const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
 
 /** The secret of this database, made where there is none yet. */
 async function readSecret(config: Config, read: Read, writer: Writer): Promise<string> {
@@ -124,14 +130,19 @@ export async function startKeenchat(config: Config, overrides: Overrides = {}): 
   const logger = overrides.logger ?? createLogger(config.logLevel);
   const database = await openDatabase(config.database);
   try {
-    return await serve(config, { clock, logger, retention: overrides.retention ?? defaultRetention }, database);
+    const { retention = defaultRetention, webDirectory = builtWebApp } = overrides;
+    return await serve(config, { clock, logger, retention, webDirectory }, database);
   } catch (error) {
     await database.close();
     throw error;
   }
 }
 
-async function serve(config: Config, { clock, logger, retention }: Required<Overrides>, database: Database): Promise<Keenchat> {
+async function serve(
+  config: Config,
+  { clock, logger, retention, webDirectory }: Required<Overrides>,
+  database: Database,
+): Promise<Keenchat> {
   const onError = (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
   const { read } = database;
   const fresh = () => log.fresh();
@@ -152,6 +163,12 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
   const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
   tokens.onEnd((sessionId) => connections.endSession(sessionId));
   const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, node);
+  const web = await openWeb({
+    directory: webDirectory,
+    clock,
+    onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
+    onError,
+  });
   const stopRetention = startRetention({ read, log, writer, clock, onError }, retention);
   log.subscribe((events) => {
     for (const event of events) {
@@ -213,6 +230,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     trpc,
     socketIo: (exchange: Exchange) => socketIo.handle(exchange),
     rest,
+    web,
   };
   const { upgrade: onUpgrade } = webSockets;
   const restServer = await listen({
@@ -250,6 +268,7 @@ async function serve(config: Config, { clock, logger, retention }: Required<Over
     for (const server of servers) server.closeAllConnections();
     stopRetention();
     stopFollowing();
+    web.close();
     await writer.drain();
     webSockets.stopHeartbeat();
     presence.close();

@@ -1,6 +1,7 @@
 /** Owns which handler a request goes to, on either port. */
 import { AppError } from "../core/errors.ts";
 import { type Exchange, type HttpHandler, methodNotAllowed, sendOptions } from "./http.ts";
+import type { Web } from "./web.ts";
 
 export interface SiteOptions {
   /** Answers to GET at one path of one segment; they need no token and look at none. */
@@ -9,6 +10,7 @@ export interface SiteOptions {
   readonly socketIo: HttpHandler;
   /** Resolves to false where the path is none of the documented ones. */
   readonly rest: (exchange: Exchange) => Promise<boolean>;
+  readonly web: Web;
 }
 
 function isSocketIo({ target: { segments } }: Exchange): boolean {
@@ -23,7 +25,7 @@ async function sendDocument(exchange: Exchange, document: HttpHandler): Promise<
 }
 
 /** Everything on `PORT`. */
-export function createSite({ documents, trpc, socketIo, rest }: SiteOptions): HttpHandler {
+export function createSite({ documents, trpc, socketIo, rest, web }: SiteOptions): HttpHandler {
   return async (exchange) => {
     const [first = "", ...others] = exchange.target.segments;
     const document = others.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
@@ -32,7 +34,7 @@ export function createSite({ documents, trpc, socketIo, rest }: SiteOptions): Ht
       await sendDocument(exchange, document);
     } else if (first === "trpc" && others.length > 0) await trpc(exchange);
     else if (isSocketIo(exchange)) await socketIo(exchange);
-    else if (!(await rest(exchange))) throw new AppError("NOT_FOUND", "There is nothing at this path.");
+    else if (!(await rest(exchange)) && !web.answer(exchange)) throw new AppError("NOT_FOUND", "There is nothing at this path.");
   };
 }
 

@@ -8,6 +8,8 @@ import { readProcedure, router } from "../../core/trpc.ts";
 
 const Cursor = z.string().describe("A position of the log, as it came.");
 
+export const refreshPage = ephemeralEvent("refresh page", z.null(), "The served web app changed.");
+
 /** What the stream says of itself. `ready` and `resync` carry an id too: the cursor they name. */
 export const streamEvents = [
   ephemeralEvent("ready", z.object({ cursor: Cursor }), "Caught up: what follows is live."),
@@ -16,7 +18,7 @@ export const streamEvents = [
     z.object({ reason: z.enum(["expired", "unknown", "malformed"]), cursor: Cursor }),
     "The given cursor cannot be continued: read again; what follows is live from this cursor.",
   ),
-  ephemeralEvent("refresh page", z.null(), "The served web app changed."),
+  refreshPage,
 ] as const;
 
 const Channels = z.array(Id).min(1).max(100).describe("Only events about these channels, and those about none.").optional();

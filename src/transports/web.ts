@@ -1,0 +1,145 @@
+/** Owns the web app as it is served: its files in memory, compressed when it was built, and who hears that it changed. */
+import { createHash } from "node:crypto";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { extname, join, relative, sep } from "node:path";
+import type { Clock } from "../core/clock.ts";
+import { type Exchange, methodNotAllowed, send, sendOptions } from "./http.ts";
+
+export interface WebOptions {
+  /** Where the build is; it need not be there. */
+  readonly directory: string;
+  readonly clock: Clock;
+  /** Another build is served from now on. */
+  readonly onChange: () => void;
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Web {
+  /** Answers a request for one of the app's files; false where it is for something else. */
+  answer(exchange: Exchange): boolean;
+  close(): void;
+}
+
+interface File {
+  readonly contentType: string;
+  readonly etag: string;
+  readonly content: Buffer;
+  /** Best first. */
+  readonly encodings: readonly (readonly [name: string, content: Buffer])[];
+}
+
+type Files = ReadonlyMap<string, File>;
+
+const watchMs = 2_000;
+const page = "index.html";
+const contentTypes: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".woff2": "font/woff2",
+};
+/** How the build writes a compressed copy beside a file, best first. */
+const compressed = [
+  ["br", ".br"],
+  ["gzip", ".gz"],
+] as const;
+
+/** Nothing inline, nothing from another host, no HTML made of text: what a message says can only ever be shown. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  ...["script-src", "style-src", "font-src", "img-src", "connect-src"].map((kind) => `${kind} 'self'`),
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Keenchat</title>
+<h1>Keenchat is running; its web app is not built.</h1>
+<p>Run <code>npm run build -w web</code> where the server is installed and load this page again. The API is here already.</p></html>
+`;
+
+async function readBuild(directory: string): Promise<Files> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const contents = new Map<string, Buffer>();
+  for (const path of paths) contents.set(relative(directory, path).split(sep).join("/"), await readFile(path));
+  const files = new Map<string, File>();
+  for (const [name, content] of contents) {
+    const contentType = contentTypes[extname(name)];
+    if (contentType === undefined) continue;
+    const encodings = compressed.flatMap(([encoding, suffix]) => {
+      const copy = contents.get(name + suffix);
+      return copy ? [[encoding, copy] as const] : [];
+    });
+    const etag = `"${createHash("sha256").update(content).digest("base64url").slice(0, 22)}"`;
+    files.set(name, { contentType, etag, content, encodings });
+  }
+  return files;
+}
+
+function accepts(header: string | string[] | undefined, encoding: string): boolean {
+  return String(header ?? "")
+    .split(",")
+    .some((part) => {
+      const [name = "", ...parameters] = part.split(";").map((text) => text.trim());
+      return name.toLowerCase() === encoding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+    });
+}
+
+function sendFile({ request, response }: Exchange, name: string, file: File): void {
+  // A hashed name never means anything else; the page itself is asked for each time.
+  response.setHeader("Cache-Control", name === page ? "no-cache" : "public, max-age=31536000, immutable");
+  response.setHeader("ETag", file.etag);
+  response.appendHeader("Vary", "Accept-Encoding");
+  if (name === page) {
+    response.setHeader("Content-Security-Policy", contentSecurityPolicy);
+    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+  }
+  if (request.headers["if-none-match"] === file.etag) return send(response, 304);
+  const best = file.encodings.find(([encoding]) => accepts(request.headers["accept-encoding"], encoding));
+  if (best) response.setHeader("Content-Encoding", best[0]);
+  send(response, 200, best?.[1] ?? file.content, file.contentType);
+}
+
+/** Reads the build, and reads it again whenever its page has become another. */
+export async function openWeb({ directory, clock, onChange, onError }: WebOptions): Promise<Web> {
+  let files: Files = new Map();
+  let seen = "";
+
+  /** The page is written last, so that a new one means a whole new build; until then the old one is served from memory. */
+  async function refresh(): Promise<void> {
+    const stats = await stat(join(directory, page)).catch(() => undefined);
+    const now = stats ? `${stats.mtimeMs} ${stats.size} ${stats.ino}` : seen;
+    if (now === seen) return;
+    const before = files.get(page)?.etag;
+    files = await readBuild(directory);
+    seen = now;
+    if (before !== undefined && before !== files.get(page)?.etag) onChange();
+  }
+
+  let reading = refresh().catch(onError);
+  await reading;
+  const stopWatching = clock.every(watchMs, () => {
+    reading = reading.then(refresh).catch(onError);
+  });
+
+  return {
+    answer(exchange) {
+      const { segments } = exchange.target;
+      const name = segments.length === 0 ? page : segments.join("/");
+      const file = files.get(name);
+      if (!file && segments.length > 0) return false;
+      exchange.operation = "web";
+      const { method } = exchange.request;
+      if (method === "OPTIONS") sendOptions(exchange, ["GET"]);
+      else if (method !== "GET" && method !== "HEAD") throw methodNotAllowed(exchange.response, ["GET"]);
+      else if (file) sendFile(exchange, name, file);
+      else send(exchange.response, 404, notBuilt, "text/html; charset=utf-8");
+      return true;
+    },
+    close: stopWatching,
+  };
+}

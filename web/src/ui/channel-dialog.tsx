@@ -1,0 +1,58 @@
+/** Owns making a channel, and changing or removing one. */
+import type { Channel } from "@keenchat/client";
+import { useId, useState } from "react";
+import { useChat } from "./chat-context.tsx";
+import { Dialog } from "./dialog.tsx";
+import { go } from "./route.ts";
+
+export function ChannelDialog({ channel, onClose }: { channel?: Channel; onClose: () => void }) {
+  const chat = useChat();
+  const id = useId();
+  const [title, setTitle] = useState(channel?.title ?? "");
+  const [description, setDescription] = useState(channel?.description ?? "");
+  return (
+    <Dialog
+      title={channel ? "Channel settings" : "New channel"}
+      action={channel ? "Save" : "Make channel"}
+      onAction={async () => {
+        const saved = await chat.saveChannel(channel?.id, { title, description });
+        if (!channel) go(saved.id);
+      }}
+      onClose={onClose}
+    >
+      <label htmlFor={`${id}-title`}>Title</label>
+      <input
+        id={`${id}-title`}
+        className="field"
+        dir="auto"
+        required
+        autoComplete="off"
+        value={title}
+        onChange={(event) => setTitle(event.target.value)}
+      />
+      <label htmlFor={`${id}-description`}>What is it about?</label>
+      <textarea
+        id={`${id}-description`}
+        className="field"
+        dir="auto"
+        rows={3}
+        value={description}
+        onChange={(event) => setDescription(event.target.value)}
+      />
+    </Dialog>
+  );
+}
+
+export function RemoveChannelDialog({ channel, onClose }: { channel: Channel; onClose: () => void }) {
+  const chat = useChat();
+  return (
+    <Dialog title="Remove this channel?" action="Remove channel" danger onAction={() => chat.deleteChannel(channel.id)} onClose={onClose}>
+      <p>
+        <b>
+          <bdi>{channel.title}</bdi>
+        </b>{" "}
+        and every message in it will be gone, for everybody. This cannot be undone.
+      </p>
+    </Dialog>
+  );
+}

@@ -1,0 +1,95 @@
+/** Owns the message box: Enter sends, Shift+Enter breaks the line, and it grows with what is in it. */
+import type { Channel } from "@keenchat/client";
+import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
+import { useChat } from "./chat-context.tsx";
+import { Send } from "./icons.tsx";
+
+const maxCharacters = 10_000;
+const countFrom = 9_000;
+
+interface ComposerProps {
+  channel: Channel;
+  draft: string;
+  onDraft: (draft: string) => void;
+  /** Arrow up in an empty box: change what one said last. */
+  onEditLast: () => void;
+}
+
+/** Keeps a box as high as its text, up to what the style allows. */
+export function useGrowingBox(text: string) {
+  const box = useRef<HTMLTextAreaElement>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text.
+  useLayoutEffect(() => {
+    if (!box.current) return;
+    box.current.style.height = "auto";
+    box.current.style.height = `${box.current.scrollHeight + 2}px`;
+  }, [text]);
+  return box;
+}
+
+export function Composer({ channel, draft, onDraft, onEditLast }: ComposerProps) {
+  const chat = useChat();
+  const typing = chat.typing(channel.id);
+  const box = useGrowingBox(draft);
+  // Code points, as the server counts; looked at only where it matters.
+  const characters = draft.length > countFrom ? [...draft].length : 0;
+
+  function change(text: string) {
+    onDraft(text);
+    if (text.trim() === "") typing.stop();
+    else typing.start();
+  }
+
+  function send() {
+    if (draft.trim() === "") return;
+    chat.clearNewLine();
+    chat.outbox.add(channel.id, draft);
+    typing.stop();
+    onDraft("");
+    box.current?.focus();
+  }
+
+  function onKeyDown(event: KeyboardEvent) {
+    // Enter also ends a word of an input method; then it is not ours.
+    if (event.nativeEvent.isComposing) return;
+    if (event.key === "Enter" && !event.shiftKey) {
+      event.preventDefault();
+      send();
+    } else if (event.key === "ArrowUp" && draft === "") {
+      event.preventDefault();
+      onEditLast();
+    }
+  }
+
+  return (
+    <form
+      className="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <textarea
+        ref={box}
+        id="composer"
+        dir="auto"
+        rows={1}
+        placeholder={`Write to ${channel.title}`}
+        aria-label={`Message to ${channel.title}`}
+        enterKeyHint="send"
+        value={draft}
+        onChange={(event) => change(event.target.value)}
+        onKeyDown={onKeyDown}
+        onBlur={() => typing.stop()}
+      />
+      {characters > countFrom && (
+        <span className="characters" data-over={characters > maxCharacters || undefined} role="status">
+          {(maxCharacters - characters).toLocaleString()} left
+        </span>
+      )}
+      <button type="submit" className="send" aria-label="Send" title="Send (Enter)" disabled={draft.trim() === ""}>
+        <Send />
+      </button>
+    </form>
+  );
+}

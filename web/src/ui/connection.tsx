@@ -1,0 +1,83 @@
+/** Owns how the connection is shown: a word in the head, a notice when something is wrong, and a drawer for the curious. */
+import type { ConnectionState } from "@keenchat/client";
+import { useChat, useChatState } from "./chat-context.tsx";
+import { Close } from "./icons.tsx";
+
+const words: Readonly<Record<ConnectionState, string>> = {
+  idle: "Idle",
+  connecting: "Connecting",
+  "catching up": "Catching up",
+  live: "Live",
+  offline: "Offline",
+};
+
+export function ConnectionBadge({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => void }) {
+  const connection = useChatState((state) => state.connection);
+  return (
+    <button
+      type="button"
+      className="badge"
+      data-state={connection}
+      aria-expanded={isOpen}
+      aria-label={`Connection: ${words[connection]}`}
+      title="Connection"
+      onClick={onToggle}
+    >
+      <i className="badge-light" aria-hidden="true" />
+      <span>{words[connection]}</span>
+    </button>
+  );
+}
+
+export function ConnectionNotice() {
+  const chat = useChat();
+  const connection = useChatState((state) => state.connection);
+  if (connection === "live" || connection === "idle") return <div className="notice-place" role="status" />;
+  return (
+    <div className="notice-place" role="status">
+      <div className="notice" data-state={connection}>
+        {connection === "offline" ? (
+          <>
+            <p>The server cannot be reached. What you send is kept and goes out when it is back.</p>
+            <button type="button" className="button small" onClick={() => chat.client.connection.reconnect()}>
+              Try now
+            </button>
+          </>
+        ) : (
+          <p>{connection === "connecting" ? "Connecting…" : "Catching up with what you missed…"}</p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+export function ConnectionDrawer({ onClose }: { onClose: () => void }) {
+  const chat = useChat();
+  const wire = useChatState((state) => state.wire);
+  const connection = useChatState((state) => state.connection);
+  return (
+    <section className="drawer" aria-label="Connection details">
+      <h2>Connection</h2>
+      <button type="button" className="icon-button" aria-label="Close" onClick={onClose}>
+        <Close />
+      </button>
+      <dl>
+        <dt>State</dt>
+        <dd>{words[connection]}</dd>
+        <dt>Wire</dt>
+        <dd>tRPC over WebSocket</dd>
+        <dt>Cursor</dt>
+        <dd>
+          <code>{wire.cursor ?? "none yet"}</code>
+        </dd>
+        <dt>Replayed last</dt>
+        <dd>{wire.replayed === 1 ? "1 event" : `${wire.replayed} events`}</dd>
+        <dt>Connections</dt>
+        <dd>{wire.connections}</dd>
+      </dl>
+      <button type="button" className="button small" onClick={() => chat.client.connection.reconnect()}>
+        Drop my connection
+      </button>
+    </section>
+  );
+}

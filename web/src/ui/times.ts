@@ -1,0 +1,22 @@
+/** Owns how times are put: in the reader's own language and zone. */
+
+const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+const dayMs = 86_400_000;
+
+export const sayTime = (at: number): string => time.format(at);
+export const sayFull = (at: number): string => full.format(at);
+
+/** A number that is the same for all times of one local day. */
+export function dayOf(at: number): number {
+  return new Date(at).setHours(0, 0, 0, 0);
+}
+
+export function sayDay(at: number, now: number): string {
+  const days = Math.round((dayOf(now) - dayOf(at)) / dayMs);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  return days < 300 ? day.format(at) : dayOfYear.format(at);
+}

@@ -1,0 +1,36 @@
+/** How the web app is built: one page, one script, hashed names, nothing inline. */
+import { fileURLToPath } from "node:url";
+import { defineConfig, type Plugin } from "vite";
+
+/** Asks for the text's font together with the script, so that the first text is set in it. */
+function preloadFont(name: string): Plugin {
+  return {
+    name: "preload-font",
+    enforce: "post",
+    transformIndexHtml: {
+      order: "post",
+      handler(_html, { bundle }) {
+        const file = Object.keys(bundle ?? {}).find((fileName) => fileName.includes(name));
+        if (file === undefined) return [];
+        return [
+          {
+            tag: "link",
+            injectTo: "head-prepend",
+            attrs: { rel: "preload", as: "font", type: "font/woff2", crossorigin: true, href: `/${file}` },
+          },
+        ];
+      },
+    },
+  };
+}
+
+const server = "http://localhost:5000";
+
+export default defineConfig({
+  root: fileURLToPath(new URL(".", import.meta.url)),
+  // The client as it stands in this repository, so that nothing has to be built before.
+  resolve: { alias: { "@keenchat/client": fileURLToPath(new URL("../client/src/client.ts", import.meta.url)) } },
+  plugins: [preloadFont("instrument-sans-latin-wght")],
+  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
+  server: { proxy: { "/trpc": { target: server, ws: true } } },
+});
