@@ -1,0 +1,31 @@
+/** What the servers of this process hold back for their clients: bytes written to a socket that the kernel has not taken. */
+import { subscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+
+const sockets = new Set<Socket>();
+let largest = 0;
+
+subscribe("net.server.socket", (message) => {
+  const { socket } = message as { socket: Socket };
+  sockets.add(socket);
+  socket.once("close", () => sockets.delete(socket));
+  const write = socket.write;
+  // Looked at right after each write: between two looks nothing grows unseen.
+  socket.write = ((...parameters: Parameters<typeof write>) => {
+    const taken = write.apply(socket, parameters);
+    largest = Math.max(largest, socket.writableLength);
+    return taken;
+  }) as typeof write;
+});
+
+/** The most that any one connection had waiting since the last call. */
+export function largestBacklog(): number {
+  const seen = largest;
+  largest = 0;
+  return seen;
+}
+
+/** How many connections have something waiting now. */
+export function waitingConnections(): number {
+  return [...sockets].filter(({ writableLength }) => writableLength > 0).length;
+}
