@@ -24,7 +24,7 @@ const comment = Buffer.from(": keep-alive\n\n");
  * Gives a streamed answer its place among the connections: it ends with its session and with the server.
  * @throws AppError TOO_MANY_REQUESTS where its address has too many already.
  */
-export function holdOpen(
+function holdOpen(
   response: ServerResponse,
   { caller, origin }: Pick<Context, "caller" | "origin">,
   { connections, clock }: Pick<StreamOptions, "connections" | "clock">,

@@ -16,13 +16,13 @@ export interface TestDatabase {
 export const postgresUrl = process.env["KEENCHAT_TEST_POSTGRES"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 export const redisUrl = process.env["KEENCHAT_TEST_REDIS"] ?? "redis://127.0.0.1:6379";
 
-export function createSqlite(): TestDatabase {
+function createSqlite(): TestDatabase {
   const directory = mkdtempSync(join(tmpdir(), "keenchat-test-"));
   return { url: `sqlite:${join(directory, "keenchat.db")}`, drop: async () => rmSync(directory, { recursive: true, force: true }) };
 }
 
 /** Runs one statement as the owner of the test databases. */
-export async function runAsOwner(sql: string, url = postgresUrl): Promise<pg.QueryResult> {
+async function runAsOwner(sql: string, url = postgresUrl): Promise<pg.QueryResult> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
