@@ -77,6 +77,18 @@ test("a number in a body is a number, before and after other requests", async ()
   }
 });
 
+test("a body of exactly 64 KiB is read whole, on REST and on tRPC", async () => {
+  const body = (size: number) => {
+    const bare = JSON.stringify({ message_text: "large", channel_id: 1, pad: "" });
+    return bare.replace('"pad":""', `"pad":"${"x".repeat(size - bare.length)}"`);
+  };
+  for (const path of ["/message", "/trpc/message.post"]) {
+    const fits = await request(server, "POST", path, { token: ann.token, raw: body(64 * 1024) });
+    expect([200, 201]).toContain(fits.status);
+    expect((await request(server, "POST", path, { token: ann.token, raw: body(64 * 1024 + 1) })).status).toBe(413);
+  }
+});
+
 test("an unknown channel is 404", async () => {
   const refused = await send({ channel_id: 999_999, message_text: "x" });
   expect(refused.status).toBe(404);
