@@ -1,16 +1,19 @@
 /** The client as others get it: packed, installed into an empty project, compiled there and run against a live server. */
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { rolldown } from "rolldown";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { catalogue } from "../src/api.ts";
 import { startServer, type TestServer } from "./support/server.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name: string) => join(root, "node_modules", ".bin", name);
-const slowMs = 120_000;
+const slowMs = 240_000;
 
 let directory: string;
 let project: string;
@@ -44,11 +47,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** Compiles a file of the project as strictly as TypeScript can; resolves with the compiler's complaints. */
-async function compile(name: string, source: string, options: string[] = []): Promise<string> {
-  writeFileSync(join(project, `${name}.ts`), source);
+/** Compiles files of the project strictly; resolves with the compiler's complaints. */
+async function compile(files: Record<string, string>, options = ["--skipLibCheck"]): Promise<string> {
+  for (const [name, source] of Object.entries(files)) writeFileSync(join(project, name), source);
   const flags = ["--strict", "--exactOptionalPropertyTypes", "--target", "es2022", "--module", "nodenext", ...options];
-  return run(bin("tsc"), [...flags, `${name}.ts`], project).then(
+  return run(bin("tsc"), [...flags, ...Object.keys(files)], project).then(
     () => "",
     (error: Error) => error.message,
   );
@@ -94,19 +97,92 @@ test("its types are a few kilobytes and import nothing of the server, nor of any
 });
 
 test("an empty TypeScript project compiles it and talks to a live server", { timeout: slowMs }, async () => {
-  expect(await compile("conversation", conversation)).toBe("");
+  expect(await compile({ "conversation.ts": conversation }, [])).toBe("");
   const printed = await run(process.execPath, ["conversation.js", server.restUrl], project);
   expect(printed).toBe("hello\nNOT_FOUND\n");
 });
 
-test("a call that does not exist and an input that is wrong do not compile", { timeout: slowMs }, async () => {
-  const complaints = await compile(
-    "wrong",
-    `import { createKeenchatClient } from "@keenchat/client";
-    const keenchat = createKeenchatClient({ url: "" });
-    keenchat.message.shout({});
-    keenchat.message.post({ channel_id: "1", message_text: "" });`,
+/** A switch over some events that leaves none over. */
+const handle = (cases: string[]) => `
+import type { KeenchatEvent } from "@keenchat/client";
+export function handle(event: KeenchatEvent): string {
+  switch (event.event) {
+    ${cases.map((name) => `case ${JSON.stringify(name)}: return JSON.stringify(event.data);`).join("\n")}
+    default: { const nothing: never = event; return nothing; }
+  }
+}`;
+
+const wrong = `
+import { createKeenchatClient } from "@keenchat/client";
+const keenchat = createKeenchatClient({ url: "" });
+keenchat.message.shout({});
+keenchat.message.post({ channel_id: "1", message_text: "" });`;
+
+test("what is wrong does not compile: an unknown call, a wrong input, a switch that leaves out an event", { timeout: slowMs }, async () => {
+  const names = catalogue.map(({ name }) => name);
+  const complaints = await compile({ "wrong.ts": wrong, "all.ts": handle(names), "but-one.ts": handle(names.slice(1)) });
+  expect(complaints).toMatch(/wrong\.ts\(4,.*'shout'/);
+  expect(complaints).toMatch(/wrong\.ts\(5,.*'string' is not assignable to type 'number'/);
+  expect(complaints).toMatch(/but-one\.ts.*not assignable to type 'never'/);
+  expect(complaints).not.toMatch(/^all\.ts/m);
+});
+
+test("the types written out for the package are those of the server", { timeout: slowMs }, async () => {
+  const directory = mkdtempSync(join(root, "client", "dist", "types-"));
+  const file = join(directory, "same.ts");
+  writeFileSync(
+    file,
+    `import type * as Inferred from "../../src/wire.ts";
+    import type * as Written from "../wire.d.ts";
+    type Both<One, Other> = [One] extends [Other] ? ([Other] extends [One] ? true : "the server has more") : "the package has more";
+    type Same<Name extends keyof Inferred.Calls> = { [Verb in keyof Inferred.Calls[Name]]: Verb extends keyof Written.Calls[Name] ? Both<Inferred.Calls[Name][Verb], Written.Calls[Name][Verb]> : "missing" };
+    type AllTrue<Nouns> = { [Noun in keyof Nouns]: { [Verb in keyof Nouns[Noun]]: true } };
+    declare const calls: { [Noun in keyof Inferred.Calls]: Same<Noun> };
+    export const sameCalls: AllTrue<Inferred.Calls> = calls;
+    export const sameNouns: Both<keyof Inferred.Calls, keyof Written.Calls> = true;
+    export const sameEvents: Both<Inferred.KeenchatEvent, Written.KeenchatEvent> = true;
+    export const sameCodes: Both<Inferred.ErrorCode, Written.ErrorCode> = true;`,
   );
-  expect(complaints).toMatch(/wrong\.ts\(3,.*'shout'/);
-  expect(complaints).toMatch(/wrong\.ts\(4,.*'string' is not assignable to type 'number'/);
+  const flags = ["--ignoreConfig", "--noEmit", "--strict", "--skipLibCheck", "--target", "es2024", "--lib", "es2024,esnext.disposable"];
+  try {
+    await run(bin("tsc"), [...flags, "--module", "nodenext", "--types", "node", "--allowImportingTsExtensions", file]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("in a browser it weighs at most 15 kB, with everything it needs", { timeout: slowMs }, async () => {
+  for (const [entry, source] of Object.entries({
+    client: `export * from "@keenchat/client";`,
+    react: `export * from "@keenchat/client"; export * from "@keenchat/client/react";`,
+  })) {
+    writeFileSync(join(project, `${entry}-entry.js`), source);
+    const bundle = await rolldown({ input: join(project, `${entry}-entry.js`), platform: "browser", external: ["react"] });
+    const { output } = await bundle.generate({ minify: true });
+    expect(output.flatMap((chunk) => ("imports" in chunk ? chunk.imports : [])).filter((name) => name !== "react")).toEqual([]);
+    const code = output.map((chunk) => ("code" in chunk ? chunk.code : "")).join("");
+    expect(gzipSync(code).length, entry).toBeLessThanOrEqual(15 * 1_024);
+    expect(code).not.toMatch(/node:/);
+  }
+});
+
+test("the code in its README runs", { timeout: slowMs }, async () => {
+  const readme = readFileSync(join(root, "client", "README.md"), "utf8");
+  const blocks = (language: string) =>
+    [...readme.matchAll(new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``, "g"))].map(([, code]) => code ?? "");
+  const program = blocks("ts").join("\n").replaceAll("http://localhost:5000", server.restUrl).replaceAll('"ann"', '"reader"');
+  expect(await compile({ "readme.ts": program })).toBe("");
+  const printed = await run(process.execPath, ["readme.js"], project);
+  expect(printed.split("\n").filter((line) => ["Hello!", "BAD_REQUEST 400", "true"].includes(line))).toEqual([
+    "Hello!",
+    "BAD_REQUEST 400",
+    "true",
+  ]);
+
+  mkdirSync(join(project, "node_modules", "@types"), { recursive: true });
+  for (const name of ["react", "csstype"]) {
+    const [from, to] = name === "react" ? ["@types/react", "@types/react"] : [name, name];
+    symlinkSync(join(root, "node_modules", from), join(project, "node_modules", to));
+  }
+  expect(await compile({ "readme-react.tsx": blocks("tsx").join("\n") }, ["--skipLibCheck", "--jsx", "react-jsx"])).toBe("");
 });

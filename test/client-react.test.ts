@@ -33,6 +33,38 @@ test("useMessages shows what was there, what comes, what changes and what goes, 
   unmount();
 });
 
+test("a page that was read before a change does not undo it, however late it comes", async () => {
+  const ari = await signUpClient(server, "ari");
+  const { id } = await ari.channel.post({ title: "late" });
+  const [kept, removed] = [
+    await ari.message.post({ channel_id: id, message_text: "kept" }),
+    await ari.message.post({ channel_id: id, message_text: "removed" }),
+  ];
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let read = () => {};
+  const wasRead = new Promise<void>((resolve) => {
+    read = resolve;
+  });
+  const late: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    read();
+    await released;
+    return response;
+  };
+  const hook = renderHook(createKeenchatClient({ url: server.restUrl, fetch: late }), () => useMessages(id));
+  await wasRead;
+  await ari.message.delete({ id: removed.id });
+  await ari.message.put({ id: kept.id, message_text: "changed" });
+  await hook.values.take("the change", ({ messages }) => texts(messages).join() === "changed");
+  release();
+  const { messages } = await hook.values.take("the page", ({ status }) => status === "loaded");
+  expect(texts(messages)).toEqual(["changed"]);
+  hook.unmount();
+});
+
 test("what useMessages posts is shown at once, then in the place where it belongs, never twice", async () => {
   const bea = await signUpClient(server, "bea");
   const { id } = await bea.channel.post({ title: "optimistic" });

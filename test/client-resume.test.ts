@@ -100,15 +100,43 @@ test("a connection that carries nothing any more is noticed and replaced", { tim
   expect(posted(inbox.items)).toEqual([id]);
 });
 
+/** A WebSocket that remembers its like, so that a test can close them with a code. */
+function createObservedWebSocket() {
+  const sockets: WebSocket[] = [];
+  class ObservedWebSocket extends WebSocket {
+    constructor(url: string) {
+      super(url);
+      sockets.push(this);
+    }
+  }
+  return { sockets, ObservedWebSocket };
+}
+
 test("the browser's word that the network is there again cuts the waiting short", { timeout: slowMs }, async () => {
-  await followEvents(reader);
+  const { sockets, ObservedWebSocket } = createObservedWebSocket();
+  const local = createKeenchatClient({ url: network.url, WebSocket: ObservedWebSocket });
+  await followEvents(local);
   network.refuse();
   network.cut();
-  await states.take("offline", (state) => state === "offline", patientMs);
-  network.restore();
-  const live = nextState("live");
+  await expect.poll(() => local.connection.current, { timeout: patientMs }).toBe("offline");
+  const tries = sockets.length;
   browserEvents.dispatchEvent(new Event("online"));
-  await live;
+  expect(sockets).toHaveLength(tries + 1);
+  local.close();
+});
+
+test("a socket that was left for another has no say any more", { timeout: slowMs }, async () => {
+  const inbox = new Inbox<KeenchatEvent>();
+  reader.events().subscribe((event) => {
+    inbox.push(event);
+    if (isPost(event) && posted(inbox.items).length % 10 === 5) reader.connection.reconnect();
+  });
+  await inbox.take("ready", ({ event }) => event === "ready");
+  const messages = await Promise.all(Array.from({ length: 100 }, (_, index) => post(`burst ${index}`)));
+  await inbox.count("every message", messages.length, isPost, patientMs);
+  const { id } = await post("marker");
+  await inbox.count("the marker", messages.length + 1, isPost, patientMs);
+  expect(posted(inbox.items)).toEqual([...messages.map((message) => message.id).sort((one, other) => one - other), id]);
 });
 
 test("a server that restarts is found again, and nothing is missing", { timeout: slowMs }, async () => {
@@ -143,14 +171,8 @@ test("a session that is ended elsewhere signs out, and the public stream goes on
 });
 
 test("every reason of the server to close leads back to it, with nothing lost", { timeout: slowMs }, async () => {
-  const sockets: WebSocket[] = [];
-  class ClosableWebSocket extends WebSocket {
-    constructor(url: string) {
-      super(url);
-      sockets.push(this);
-    }
-  }
-  const local = createKeenchatClient({ url: server.restUrl, WebSocket: ClosableWebSocket });
+  const { sockets, ObservedWebSocket } = createObservedWebSocket();
+  const local = createKeenchatClient({ url: server.restUrl, WebSocket: ObservedWebSocket });
   const inbox = await followEvents(local);
   const ids: number[] = [];
   for (const code of [1001, 1008, 4001, 4008]) {

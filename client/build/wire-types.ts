@@ -15,12 +15,6 @@ interface ProcedureDefinition {
   };
 }
 
-/** The events a page of the log can hold are not said twice. */
-function printLoggedEvents(choices: readonly Schema[]): string {
-  const names = choices.map((choice) => JSON.stringify((choice.properties?.["event"] as Schema | undefined)?.const)).join(" | ");
-  return `Extract<KeenchatEvent, { event: ${names} }> & { id: string }`;
-}
-
 /** Shapes that have a name of their own, as they are met. */
 class Names {
   readonly declared = new Map<string, string>();
@@ -51,7 +45,8 @@ function printSchema(schema: Schema, io: Direction): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const choices = schema.anyOf ?? schema.oneOf;
-  if (choices?.every((choice) => (choice as Schema).properties?.["event"])) return printLoggedEvents(choices as Schema[]);
+  // The events in a page of the log are not said twice.
+  if (choices?.every((choice) => (choice as Schema).properties?.["event"])) return "KeenchatEvent & { id: string }";
   if (choices) return choices.map((choice) => printSchema(choice as Schema, io)).join(" | ");
   switch (schema.type) {
     case "integer":
@@ -63,7 +58,7 @@ function printSchema(schema: Schema, io: Direction): string {
       return schema.type;
     case "array": {
       const item = printSchema(schema.items as Schema, io);
-      return /^\w+$/.test(item) ? `${item}[]` : `Array<${item}>`;
+      return /^\w+$/.test(item) ? `${item}[]` : `(${item})[]`;
     }
     case "object":
       return printObject(schema, io);

@@ -52,7 +52,7 @@ export interface PagesOptions {
   signal?: AbortSignal;
 }
 
-export interface MessageCalls {
+export interface MessageCalls extends Omit<Calls["message"], "post"> {
   /**
    * Posts a message. It is given a `client_message_id` where you gave none, and tried again where no answer came:
    * it is never there twice. Show it at once under an id of `createClientMessageId()`; the event that comes back carries the same.
@@ -65,7 +65,7 @@ export interface MessageCalls {
 
 /** Every procedure of the server as a function, and what a chat needs on top. */
 export interface KeenchatClient extends Omit<Calls, "message"> {
-  readonly message: Omit<Calls["message"], "post"> & MessageCalls;
+  readonly message: MessageCalls;
   /**
    * Follows what happens. Each event of the log comes once and in order, whatever becomes of the connection.
    * It begins with `ready` (after what was missed, where a `cursor` is given), and `ready` comes again after each reconnection.
@@ -92,8 +92,9 @@ export function createClientMessageId(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** @throws TypeError for what is no URL. */
 function trimUrl(url: string): string {
-  return url.replace(/\/+$/, "");
+  return new URL(url).href.replace(/\/+$/, "");
 }
 
 /** Not a name the language itself asks for: a client is no promise, and can be printed. */

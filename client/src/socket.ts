@@ -233,7 +233,7 @@ export class Socket {
     clearTimeout(subscription.retry);
     this.#subscriptions.delete(subscription);
     // A page that goes from one channel to the next keeps its socket.
-    if (this.#subscriptions.size === 0) setTimeout(() => this.#subscriptions.size === 0 && this.#abandon(), lingerMs);
+    if (this.#subscriptions.size === 0 && !this.#closed) setTimeout(() => this.#subscriptions.size === 0 && this.#abandon(), lingerMs);
     this.#showState();
   }
 

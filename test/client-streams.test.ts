@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type ChannelUsers, createKeenchatClient, KeenchatError, type KeenchatEvent, type TokenStorage } from "../client/src/client.ts";
+import { followEvents, signUpClient } from "./support/clients.ts";
+import { password } from "./support/http.ts";
+import { startServer, type TestServer } from "./support/server.ts";
+import { Inbox } from "./support/wait.ts";
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startServer();
+});
+afterAll(() => server.close());
+
+test("an iteration yields each event, and leaving it closes the connection", async () => {
+  const ann = await signUpClient(server, "ann");
+  const seen: string[] = [];
+  for await (const event of ann.events({ channel_id: [1] })) {
+    if (event.event === "ready") {
+      await ann.message.post({ channel_id: 2, message_text: "elsewhere" });
+      await ann.message.post({ channel_id: 1, message_text: "here" });
+      await ann.message.post({ channel_id: 1, message_text: "end" });
+    }
+    if (event.event !== "post message") continue;
+    seen.push(event.data.message_text);
+    if (event.data.message_text === "end") break;
+  }
+  expect(seen).toEqual(["here", "end"]);
+  expect(ann.connection.current).toBe("idle");
+});
+
+test("a signal ends an iteration, one that waits too", async () => {
+  const keenchat = createKeenchatClient({ url: server.restUrl });
+  const controller = new AbortController();
+  const seen: KeenchatEvent[] = [];
+  for await (const event of keenchat.events({ signal: controller.signal })) {
+    seen.push(event);
+    queueMicrotask(() => controller.abort());
+  }
+  expect(seen).toHaveLength(1);
+  for await (const event of keenchat.events({ signal: controller.signal })) seen.push(event);
+  expect(seen).toHaveLength(1);
+});
+
+test("a stream that the server refuses ends with its error, iterated or listened to", async () => {
+  const keenchat = createKeenchatClient({ url: server.restUrl });
+  await expect(keenchat.presence(1)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "UNAUTHORIZED", status: 401 });
+  const error = await new Promise((resolve) => keenchat.presence(1).subscribe(() => {}, resolve));
+  expect(error).toBeInstanceOf(KeenchatError);
+  const dora = await signUpClient(server, "dora");
+  await expect(dora.presence(999_999)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "NOT_FOUND" });
+});
+
+test("presence is being there: others see it come and go, and it ends with the channel", async () => {
+  const [ben, cleo] = [await signUpClient(server, "ben"), await signUpClient(server, "cleo")];
+  const [benId, cleoId] = [(await ben.auth.session()).user_id, (await cleo.auth.session()).user_id];
+  const { id } = await ben.channel.post({ title: "there" });
+  const inbox = new Inbox<ChannelUsers>();
+  const ended = new Promise<unknown>((resolve) => ben.presence(id).subscribe((users) => inbox.push(users), resolve));
+  await inbox.take("oneself", ({ users }) => users.join() === String(benId));
+  const leave = cleo.presence(id).subscribe(() => {});
+  await inbox.take("both", ({ users }) => users.join() === `${benId},${cleoId}`);
+  leave();
+  await expect.poll(() => inbox.items.at(-1)?.users, { timeout: 5_000 }).toEqual([benId]);
+  await ben.channel.delete({ id });
+  expect(await ended).toBeUndefined();
+});
+
+test("typing speaks to the server once for many keystrokes, and stops in order", async () => {
+  const calls: string[] = [];
+  const counting: typeof fetch = (input, init) => {
+    calls.push(new URL(String(input)).pathname);
+    return fetch(input, init);
+  };
+  const gus = await signUpClient(server, "gus", { fetch: counting });
+  const inbox = await followEvents(createKeenchatClient({ url: server.restUrl }));
+  calls.length = 0;
+  const typing = gus.typing(1);
+  typing.stop();
+  for (let key = 0; key < 50; key += 1) typing.start();
+  typing.stop();
+  await inbox.take("the stop", ({ event }) => event === "stop typing");
+  expect(calls).toEqual(["/trpc/channel.startTyping", "/trpc/channel.stopTyping"]);
+  expect(inbox.items.map(({ event }) => event).filter((event) => event.endsWith("typing"))).toEqual(["start typing", "stop typing"]);
+});
+
+test("pages walk from the newest message to the first, each once", async () => {
+  const hal = await signUpClient(server, "hal");
+  const { id } = await hal.channel.post({ title: "pages" });
+  const posted: number[] = [];
+  for (let count = 0; count < 25; count += 1) posted.push((await hal.message.post({ channel_id: id, message_text: String(count) })).id);
+  const pages: number[][] = [];
+  for await (const page of hal.message.pages({ channel_id: id, limit: 10 })) pages.push(page.map((message) => message.id));
+  expect(pages).toEqual([posted.slice(15), posted.slice(5, 15), posted.slice(0, 5)]);
+  for await (const page of hal.message.pages({ channel_id: 999_999 })) expect(page).toBe("never there");
+});
+
+test("a message has a client_message_id of its own, or the one it was given", async () => {
+  const ida = await signUpClient(server, "ida");
+  const [one, two] = [
+    await ida.message.post({ channel_id: 1, message_text: "a" }),
+    await ida.message.post({ channel_id: 1, message_text: "a" }),
+  ];
+  expect(one.client_message_id).toMatch(/^[0-9a-f]{32}$/);
+  expect(two.client_message_id).not.toBe(one.client_message_id);
+  const given = { channel_id: 1, message_text: "a", client_message_id: "mine" };
+  expect(await ida.message.post(given)).toEqual(await ida.message.post(given));
+});
+
+for (const [kind, username, later] of [
+  ["a synchronous", "syna", (value: string | null) => value],
+  ["an asynchronous", "asyna", async (value: string | null) => value],
+] as const) {
+  test(`${kind} storage has the token from signing in to signing out`, async () => {
+    let stored: string | null = null;
+    const tokenStorage: TokenStorage = {
+      get: () => later(stored),
+      set(token) {
+        stored = token;
+      },
+    };
+    await signUpClient(server, username, { tokenStorage });
+    expect(stored).toBeTypeOf("string");
+    const returning = createKeenchatClient({ url: server.restUrl, tokenStorage });
+    expect(await returning.auth.session()).toMatchObject({ username });
+    await returning.auth.logout();
+    expect(stored).toBeNull();
+  });
+}
+
+test("a token the server does not take is forgotten, and does not keep one from signing in", async () => {
+  const jan = await signUpClient(server, "jan");
+  const stale = createKeenchatClient({ url: server.restUrl, token: `${jan.token.current}x` });
+  await stale.auth.login({ username: "jan", password });
+  expect(await stale.auth.session()).toMatchObject({ username: "jan" });
+  const other = createKeenchatClient({ url: server.restUrl, token: "no token" });
+  await expect(other.channel.list()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  expect(other.token.current).toBeNull();
+  expect(await other.channel.list()).not.toEqual([]);
+});
+
+test("signing in gives open streams the new identity, and they go on where they were", async () => {
+  await using closed = await startServer({ ANONYMOUS_READ: "false" });
+  const keenchat = await signUpClient(closed, "kay");
+  const inbox = await followEvents(keenchat);
+  const before = await keenchat.message.post({ channel_id: 1, message_text: "before" });
+  await keenchat.auth.login({ username: "kay", password });
+  const after = await keenchat.message.post({ channel_id: 1, message_text: "after" });
+  const messages = await inbox.count("both messages", 2, ({ event }) => event === "post message");
+  expect(messages.map(({ data }) => data)).toEqual([before, after]);
+  keenchat.close();
+  const nobody = createKeenchatClient({ url: closed.restUrl });
+  await expect(nobody.events()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+});
+
+test("a call is given up at a signal's word, and says so", async () => {
+  const keenchat = createKeenchatClient({ url: server.restUrl });
+  await expect(keenchat.channel.list({}, { signal: AbortSignal.abort(new Error("changed my mind")) })).rejects.toThrow("changed my mind");
+});
