@@ -1,0 +1,165 @@
+import { describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { request, signUp } from "../support/http.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+import { type Inbox, within } from "../support/wait.ts";
+import { connectTrpc, openPlain, openSse, openTrpcSse, PlainClient } from "../support/wires.ts";
+
+/** Tries an upgrade; resolves with the status that refuses it, and its headers and body, or with 101. */
+async function upgrade(url: string, headers: Record<string, string> = {}) {
+  const ws = new WebSocket(url, { headers });
+  ws.on("error", () => {});
+  return within(
+    10_000,
+    "the upgrade",
+    // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects in a body.
+    new Promise<{ status: number; retryAfter?: string | undefined; body?: any; ws: WebSocket }>((resolve) => {
+      ws.once("open", () => resolve({ status: 101, ws }));
+      ws.once("unexpected-response", (_request, response) => {
+        let text = "";
+        response.on("data", (chunk) => {
+          text += chunk;
+        });
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, retryAfter: response.headers["retry-after"], body: JSON.parse(text), ws }),
+        );
+      });
+    }),
+  );
+}
+
+describe("MAX_SOCKETS_PER_ADDRESS", () => {
+  test("counts sockets and streams of every wire together, and gives each place back", async () => {
+    await using server = await startServer({ MAX_SOCKETS_PER_ADDRESS: "4" });
+    const plain = await openPlain(server);
+    const trpc = connectTrpc(`${server.wsUrl}/trpc`);
+    await trpc.follow().take("ready", ({ event }) => event === "ready");
+    const sse = await openSse(server);
+    const trpcSse = openTrpcSse(server);
+    await trpcSse.inbox.take("ready", ({ event }) => event === "ready");
+    for (const url of [server.wsUrl, `${server.wsUrl}/trpc`, server.restUrl.replace("http", "ws")]) {
+      expect(await upgrade(url)).toMatchObject({
+        status: 429,
+        retryAfter: "10",
+        body: { code: "TOO_MANY_REQUESTS", error: expect.any(String) },
+      });
+    }
+    await expect(openSse(server)).rejects.toThrow("429");
+    const refused = await request(server, "GET", "/trpc/events", { headers: { accept: "text/event-stream" } });
+    expect(refused.status).toBe(429);
+    // Requests are no sockets.
+    expect((await request(server, "GET", "/event")).status).toBe(200);
+    await plain.close();
+    const again = await upgrade(server.wsUrl);
+    expect(again.status).toBe(101);
+    sse.cut();
+    await within(
+      10_000,
+      "a place",
+      (async () => {
+        for (;;) {
+          const next = await upgrade(server.wsUrl);
+          if (next.status === 101) return next.ws.close();
+        }
+      })(),
+    );
+    await plain.closed;
+    await trpc.close();
+    trpcSse.cut();
+    again.ws.close();
+  });
+
+  test("counts the client's own address behind a trusted proxy, and believes nobody else", async () => {
+    await using behind = await startServer({ MAX_SOCKETS_PER_ADDRESS: "1", TRUSTED_PROXIES: "127.0.0.1" });
+    const from = (address: string) => ({ "x-forwarded-for": address });
+    expect((await upgrade(behind.wsUrl, from("203.0.113.1"))).status).toBe(101);
+    expect((await upgrade(behind.wsUrl, from("203.0.113.2"))).status).toBe(101);
+    expect((await upgrade(behind.wsUrl, from("203.0.113.1"))).status).toBe(429);
+    expect((await upgrade(behind.wsUrl, from("198.51.100.9, 203.0.113.2"))).status).toBe(429);
+    await using open = await startServer({ MAX_SOCKETS_PER_ADDRESS: "1" });
+    expect((await upgrade(open.wsUrl, from("203.0.113.1"))).status).toBe(101);
+    expect((await upgrade(open.wsUrl, from("203.0.113.2"))).status).toBe(429);
+  });
+});
+
+describe("on one tRPC socket", () => {
+  async function openRaw(server: TestServer, token = "") {
+    const client = new PlainClient(`${server.wsUrl}/trpc${token && `?auth=${token}`}`);
+    await within(10_000, "opening", client.opened);
+    // biome-ignore lint/suspicious/noExplicitAny: tRPC frames, not events.
+    return { client, inbox: client.inbox as unknown as Inbox<any>, send: (frame: unknown) => client.ws.send(JSON.stringify(frame)) };
+  }
+  const subscription = (id: number, path = "events", input: unknown = {}) => ({ id, method: "subscription", params: { path, input } });
+  const query = (id: number) => ({ id, method: "query", params: { path: "channel.get", input: { id: 1 } } });
+  // biome-ignore lint/suspicious/noExplicitAny: tRPC frames, not events.
+  const refused = (frame: any) => frame.error?.data.code === "TOO_MANY_REQUESTS";
+
+  test("MAX_SUBSCRIPTIONS_PER_SOCKET counts both kinds of subscriptions, and one that stops makes room", async () => {
+    await using server = await startServer({ MAX_SUBSCRIPTIONS_PER_SOCKET: "3" });
+    const { token } = await signUp(server, "ann");
+    const { client, inbox, send } = await openRaw(server, token);
+    send([
+      subscription(1),
+      subscription(2, "channel.presence", { id: 1 }),
+      subscription(3),
+      subscription(4),
+      subscription(5, "channel.presence", { id: 2 }),
+    ]);
+    await inbox.count("refusals", 2, refused);
+    expect(
+      inbox.items
+        .filter(refused)
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual([4, 5]);
+    expect((await request(server, "GET", "/channel/2/users")).body.users).toEqual([]);
+    send({ id: 2, method: "subscription.stop" });
+    await inbox.take("the stop", ({ id, result }) => id === 2 && result?.type === "stopped");
+    send(subscription(6));
+    await inbox.take("the new one", ({ id, result }) => id === 6 && result?.type === "started");
+    // What never was counts no longer.
+    for (let id = 10; id < 20; id += 1) send(subscription(id, "nothing.here"));
+    send({ id: 1, method: "subscription.stop" });
+    await inbox.take("the stop", ({ id, result }) => id === 1 && result?.type === "stopped");
+    send(subscription(1));
+    await inbox.count("started", 2, ({ id, result }) => id === 1 && result?.type === "started");
+    await client.close();
+  });
+
+  test("MAX_CALLS_PER_SOCKET refuses what is over it at that moment, and no later call", async () => {
+    await using server = await startServer({ MAX_CALLS_PER_SOCKET: "2" });
+    const { client, inbox, send } = await openRaw(server);
+    send([query(1), query(2), query(3), query(4)]);
+    await inbox.count("answers", 4);
+    expect(inbox.items.filter(refused).map(({ id }) => id)).toEqual([3, 4]);
+    for (let round = 0; round < 5; round += 1) {
+      send([query(100 + round), query(200 + round)]);
+      await inbox.count("answers", 4 + 2 * (round + 1));
+    }
+    expect(inbox.items.filter(refused)).toHaveLength(2);
+    await client.close();
+  });
+
+  test("a batch of 20 is carried out, one of 21 is refused whole", async () => {
+    await using server = await startServer({ MAX_CALLS_PER_SOCKET: "20" });
+    const { client, inbox, send } = await openRaw(server);
+    const batch = (length: number, from: number) => Array.from({ length }, (_, index) => query(from + index));
+    send(batch(20, 100));
+    await inbox.count("answers", 20, ({ result }) => result?.data.id === 1);
+    send([...batch(20, 200), subscription(300)]);
+    await inbox.take("the refusal", ({ error }) => error !== undefined);
+    send(query(1));
+    await inbox.take("the answer after it", ({ id }) => id === 1);
+    expect(inbox.items.filter(({ id, result }) => id >= 200 && result)).toEqual([]);
+    await client.close();
+  });
+
+  test("a batch of 21 over HTTP is refused whole too", async () => {
+    await using server = await startServer();
+    const paths = (length: number) => Array.from({ length }, () => "channel.get").join(",");
+    const input = (length: number) =>
+      encodeURIComponent(JSON.stringify(Object.fromEntries(Array.from({ length }, (_, index) => [index, { id: 1 }]))));
+    expect((await request(server, "GET", `/trpc/${paths(20)}?batch=1&input=${input(20)}`)).status).toBe(200);
+    expect((await request(server, "GET", `/trpc/${paths(21)}?batch=1&input=${input(21)}`)).status).toBe(400);
+  });
+});
