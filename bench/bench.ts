@@ -116,7 +116,7 @@ if (chosen.includes("idle")) {
     const kilobytes = (kind: "reachableBytes" | "residentBytes") =>
       results.map(({ bare, [wire]: ours }) => ({ bare: bare[kind] / 1_000, ours: ours[kind] / 1_000 }));
     add(`idle connection, ${wire}, reachable`, "kB", kilobytes("reachableBytes"), ({ ours }) => ours, goal);
-    add(`idle connection, ${wire}, resident`, "kB", kilobytes("residentBytes"), ({ ours }) => ours);
+    add(`idle connection, ${wire}, resident`, "kB", kilobytes("residentBytes"), ({ ours }) => ours, goal);
   }
 }
 if (chosen.includes("requests")) {

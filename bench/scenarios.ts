@@ -28,11 +28,15 @@ async function postJson(port: number, path: string, body: object): Promise<{ tok
 }
 
 /** A server of its own for one measurement, and everything ended after it. */
-async function withServer<Result>(wire: WireName, measure: (setup: Setup) => Promise<Result>): Promise<Result> {
+async function withServer<Result>(
+  wire: WireName,
+  measure: (setup: Setup) => Promise<Result>,
+  nodeOptions: readonly string[] = [],
+): Promise<Result> {
   const profiled = process.env["BENCH_PROFILE"] !== undefined && wire !== "bare";
   const server = await MeasuredServer.start(
     wire === "bare" ? "bare" : "keenchat",
-    profiled ? ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`] : [],
+    profiled ? ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`] : nodeOptions,
   );
   const load = new Child("load.ts");
   try {
@@ -105,9 +109,12 @@ export interface Idle {
   readonly residentBytes: number;
 }
 
+/** The young generation grows once, by tens of megabytes, at some number of connections; pinned, it is in both figures. */
+const pinnedYoungGeneration = ["--min-semi-space-size=8", "--max-semi-space-size=8"];
+
 /** Bytes a connection: what so many more of them add. */
 export function measureIdle(wire: WireName, connections: number): Promise<Idle> {
-  return withServer(wire, ({ server }) =>
+  const measure = ({ server }: Setup) =>
     withReaders(async (readers) => {
       // The first ones pay for what all of them share.
       await readers.ask("open", { port: server.wsPort, wire, count: 500 });
@@ -118,8 +125,8 @@ export function measureIdle(wire: WireName, connections: number): Promise<Idle> 
         reachableBytes: (after.reachableBytes - before.reachableBytes) / connections,
         residentBytes: (after.residentBytes - before.residentBytes) / connections,
       };
-    }),
-  );
+    });
+  return withServer(wire, measure, pinnedYoungGeneration);
 }
 
 export interface Requests {

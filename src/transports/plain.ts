@@ -1,8 +1,7 @@
 /** Owns the plain WebSocket of the compatibility shim: named events as JSON text frames. It knows no event of the log by name. */
-import type { Sink } from "../core/events/feed.ts";
-import { plainText, plainWire, textFrame } from "../core/events/wires.ts";
-import { readReading, Shim } from "./shim.ts";
-import type { Connection } from "./socket.ts";
+import { plainWire } from "../core/events/wires.ts";
+import { type Reading, Shim } from "./shim.ts";
+import type { Connection, Protocol } from "./socket.ts";
 
 /** A frame as a client sends it: `{"event":…,"data":…}`. */
 function parseFrame(data: Buffer): { event: string; data: unknown } | undefined {
@@ -17,30 +16,12 @@ function parseFrame(data: Buffer): { event: string; data: unknown } | undefined 
   return undefined;
 }
 
-export class PlainSocket {
+export class PlainSocket implements Protocol {
   readonly #shim: Shim<Buffer>;
 
-  constructor(connection: Connection) {
-    const sink: Sink<Buffer> = {
-      get backlog() {
-        return connection.backlog;
-      },
-      write: (frame) => connection.write(frame),
-      tooSlow: () => connection.end(4008, "too slow"),
-    };
-    this.#shim = new Shim({
-      options: connection.options,
-      slot: connection.slot,
-      origin: connection.origin,
-      requestId: connection.requestId,
-      wire: plainWire,
-      sink,
-      reading: readReading(connection.target.query),
-      token: connection.token,
-      emit: (event, payload, id) => connection.write(textFrame(plainText(event, payload, id))),
-    });
-    connection.onDrain(() => this.#shim.resume());
-    connection.onClose(() => this.#shim.close({ lingering: true }));
+  constructor(connection: Connection, reading: Reading) {
+    const { options, slot, origin, requestId, token } = connection;
+    this.#shim = new Shim({ options, slot, origin, requestId, token, wire: plainWire, sink: connection, reading });
   }
 
   receive(data: Buffer, isBinary: boolean): void {
@@ -49,8 +30,16 @@ export class PlainSocket {
     else this.#shim.refuseFrame();
   }
 
+  resume(): void {
+    this.#shim.resume();
+  }
+
+  closed(): void {
+    this.#shim.close({ lingering: true });
+  }
+
   /** The socket turned out to speak tRPC. */
-  close(): void {
+  giveWay(): void {
     this.#shim.close({ lingering: false });
   }
 }

@@ -37,14 +37,15 @@ export interface ShimOptions<Frame> {
   readonly sink: Sink<Frame>;
   readonly reading: Reading;
   readonly token: string | undefined;
-  /** Sends to this client alone; `payload` is JSON. */
-  readonly emit: (event: string, payload: string, id?: string) => void;
 }
 
 const identifyWithinMs = 10_000;
 const errorWindowMs = 10_000;
 const maxErrors = 20;
 const nothing = "null";
+/** What a socket begins with; one for all of them, as most stay that way. */
+const done = Promise.resolve();
+const nothingToCancel = () => {};
 
 /** The id in `{ id }` or `{ channel_id }`, as the client sent it; the procedure's schema judges it. */
 function field(data: unknown, name: string): unknown {
@@ -60,12 +61,12 @@ export class Shim<Frame> {
   #caller: Caller | null = null;
   #channelId: number | null = null;
   #leave: ((options?: { lingering?: boolean }) => void) | undefined;
-  readonly #typing = new Set<number>();
+  #typing: Set<number> | undefined;
   #errors: number[] = [];
   /** Commands are carried out one after the other: what a client sends first happens first. */
-  #queue: Promise<void> = Promise.resolve();
+  #queue = done;
   #closed = false;
-  #cancelWait = () => {};
+  #cancelWait = nothingToCancel;
 
   constructor(given: ShimOptions<Frame>) {
     this.#given = given;
@@ -107,12 +108,18 @@ export class Shim<Frame> {
     });
   }
 
+  /** Sends to this client alone; `payload` is JSON. */
+  #emit(event: string, payload: string): void {
+    const { sink, wire } = this.#given;
+    sink.write(wire.encode(event, payload));
+  }
+
   #fail(error: unknown): void {
     const { message, code } = describeError(error);
-    const { emit, slot, options, requestId } = this.#given;
+    const { slot, options, requestId } = this.#given;
     if (code === "INTERNAL_SERVER_ERROR") options.onError(error, requestId);
     if (this.#closed) return;
-    emit("error", JSON.stringify({ error: message, code }));
+    this.#emit("error", JSON.stringify({ error: message, code }));
     const now = options.clock.monotonic();
     this.#errors = [...this.#errors.filter((at) => now - at < errorWindowMs), now];
     if (this.#errors.length > maxErrors) slot.end(closeCodes.abuse, "too many errors");
@@ -167,14 +174,14 @@ export class Shim<Frame> {
   }
 
   async #identify(token: unknown): Promise<void> {
-    const { options, slot, emit } = this.#given;
+    const { options, slot } = this.#given;
     let caller: Caller;
     try {
       if (typeof token !== "string") throw new AppError("UNAUTHORIZED");
       caller = await options.services.tokens.verify(token);
     } catch (error) {
       if (describeError(error).code !== "UNAUTHORIZED") throw error;
-      emit("identity failure", nothing);
+      this.#emit("identity failure", nothing);
       return;
     }
     if (this.#closed) return;
@@ -182,7 +189,7 @@ export class Shim<Frame> {
     this.#caller = caller;
     slot.identify(caller);
     this.#cancelWait();
-    emit("identified", nothing);
+    this.#emit("identified", nothing);
     this.#follow();
     await this.#opening;
   }
@@ -219,14 +226,14 @@ export class Shim<Frame> {
     }
     const now = (await this.#call("channel.users", { id })) as { channel_id: number; users: number[] };
     if (this.#closed || id === this.#channelId) {
-      this.#given.emit("channel movement", JSON.stringify(now));
+      this.#emit("channel movement", JSON.stringify(now));
       return;
     }
     this.#leaveChannel();
     this.#channelId = now.channel_id;
     this.#leave = presence.enter(now.channel_id, userId);
     // Where another socket of this user is in there already nothing changes, and nobody would be told.
-    if (now.users.includes(userId)) this.#given.emit("channel movement", JSON.stringify(now));
+    if (now.users.includes(userId)) this.#emit("channel movement", JSON.stringify(now));
   }
 
   #leaveChannel(options?: { lingering: boolean }): void {
@@ -238,18 +245,21 @@ export class Shim<Frame> {
 
   /** Takes the identity back from everything it was seen in. */
   #withdraw(options?: { lingering: boolean }): void {
-    for (const channelId of this.#typing) this.#stopTyping(channelId);
+    for (const channelId of this.#typing ?? []) this.#stopTyping(channelId);
     this.#leaveChannel(options);
   }
 
   #stopTyping(channelId: number): void {
-    if (this.#typing.delete(channelId) && this.#caller) this.#given.options.services.presence.stopTyping(channelId, this.#caller.userId);
+    if (this.#typing?.delete(channelId) && this.#caller) this.#given.options.services.presence.stopTyping(channelId, this.#caller.userId);
   }
 
   async #type(event: "start typing" | "stop typing", channelId: unknown): Promise<void> {
     this.#identified();
     await this.#call(event === "start typing" ? "channel.startTyping" : "channel.stopTyping", { id: channelId });
-    if (event === "stop typing") this.#typing.delete(channelId as number);
-    else this.#typing.add(channelId as number);
+    if (event === "stop typing") this.#typing?.delete(channelId as number);
+    else {
+      this.#typing ??= new Set();
+      this.#typing.add(channelId as number);
+    }
   }
 }

@@ -78,7 +78,6 @@ function serve(socket: Socket, options: SocketOptions): void {
     sink,
     reading: readReading(query),
     token: readToken(request, query),
-    emit: (event, payload, id) => send(packet(event, payload, id)),
   });
 
   const resumeWhenReady = () => transport().on("ready", () => shim.resume());

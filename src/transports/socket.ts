@@ -1,10 +1,10 @@
-/** Owns one open WebSocket: its frames in and out, its heartbeat, its end. What it speaks is its receiver's to know. */
+/** Owns one open WebSocket: its frames in and out, its heartbeat, its end. What it speaks is its protocol's to know. */
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { RawData, WebSocket } from "ws";
 import type { Clock } from "../core/clock.ts";
 import type { Origin } from "../core/context.ts";
-import type { Feeds } from "../core/events/feed.ts";
+import type { Feeds, Sink } from "../core/events/feed.ts";
 import type { Services } from "../core/services.ts";
 import { type CloseCode, type Connections, closeCodes, type Slot } from "./connections.ts";
 import { FrameRate } from "./frame-rate.ts";
@@ -45,9 +45,18 @@ export interface Upgrade {
   readonly slot: Slot;
 }
 
+/** What an open WebSocket speaks. Methods, not listeners: a connection that is idle should cost little. */
+export interface Protocol {
+  receive(data: Buffer, isBinary: boolean): void;
+  /** The peer has taken what waited for it. */
+  resume(): void;
+  closed(): void;
+}
+
+const silence: Protocol = { receive() {}, resume() {}, closed() {} };
+
 /** One open WebSocket, whatever it speaks. */
-export class Connection {
-  readonly target: Target;
+export class Connection implements Sink<Buffer> {
   readonly origin: Origin;
   readonly requestId: string;
   /** The token of the URL or the header. */
@@ -56,8 +65,7 @@ export class Connection {
   readonly options: SocketOptions;
   readonly #ws: WebSocket;
   readonly #socket: NetSocket;
-  readonly #drainListeners = new Set<() => void>();
-  #receive: (data: Buffer, isBinary: boolean) => void = () => {};
+  #protocol = silence;
   readonly #rate: FrameRate;
   #alive = true;
   /** Of the last heartbeat: what had gone out by then, whether more was waiting, and for how many nothing has moved. */
@@ -70,20 +78,21 @@ export class Connection {
     this.#socket = socket;
     this.options = options;
     this.#rate = new FrameRate(options.clock, options.limits.framesPerSecond);
-    this.target = upgrade.target;
     this.origin = upgrade.origin;
     this.requestId = upgrade.requestId;
     this.token = upgrade.token;
     this.slot = upgrade.slot;
     socket.on("drain", () => {
       if (ws.isPaused) ws.resume();
-      for (const listener of this.#drainListeners) listener();
+      this.#protocol.resume();
     });
-    ws.on("ping", () => this.#hear());
-    ws.on("pong", () => this.#hear());
+    const hear = () => this.#hear();
+    ws.on("ping", hear);
+    ws.on("pong", hear);
     ws.on("message", (data: RawData, isBinary) => {
-      if (this.#hear()) this.#receive(data as Buffer, isBinary);
+      if (this.#hear()) this.#protocol.receive(data as Buffer, isBinary);
     });
+    ws.on("close", () => this.#protocol.closed());
   }
 
   /** Whether a frame that came in is to be looked at. */
@@ -112,18 +121,13 @@ export class Connection {
     if (this.open) this.#socket.write(frames);
   }
 
-  onDrain(listener: () => void): () => void {
-    this.#drainListeners.add(listener);
-    return () => this.#drainListeners.delete(listener);
+  /** What happens on the socket from now on is this protocol's. */
+  speak(protocol: Protocol): void {
+    this.#protocol = protocol;
   }
 
-  /** Sends each frame from now on to `receive`; one receiver at a time. */
-  onFrame(receive: (data: Buffer, isBinary: boolean) => void): void {
-    this.#receive = receive;
-  }
-
-  onClose(listener: () => void): void {
-    this.#ws.once("close", listener);
+  tooSlow(): void {
+    this.end(closeCodes.tooSlow, "too slow");
   }
 
   end(code: CloseCode, reason: string): void {

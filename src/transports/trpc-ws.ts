@@ -6,7 +6,7 @@ import { getErrorShape, getTRPCErrorFromUnknown } from "@trpc/server";
 import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
 import type { WebSocket, WebSocketServer } from "ws";
 import { appRouter } from "../api.ts";
-import type { Context, Follow } from "../core/context.ts";
+import type { Caller, Context, Follow, Socket } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
 import type { Feed } from "../core/events/feed.ts";
 import { textFrame, trpcWire } from "../core/events/wires.ts";
@@ -14,7 +14,7 @@ import { createContext } from "../core/services.ts";
 import { closeCodes } from "./connections.ts";
 import type { Target } from "./gate.ts";
 import { callProcedure } from "./procedures.ts";
-import type { Connection } from "./socket.ts";
+import type { Connection, Protocol } from "./socket.ts";
 
 const maxBatchSize = 20;
 const paramsWithinMs = 10_000;
@@ -71,34 +71,43 @@ class AdapterSocket extends EventEmitter {
 /** The adapter looks at the URL for connection parameters; they have been read by then. */
 const bareRequest = Object.assign(new IncomingMessage(new NetSocket()), { url: "/", headers: { host: "localhost" } });
 
-export class TrpcSocket {
+export class TrpcSocket implements Protocol, Socket {
   static readonly pong = textFrame("PONG");
 
   readonly #connection: Connection;
   readonly #feeds = new Map<RpcId, Feed<Buffer> | undefined>();
   /** Ids of calls and small subscriptions that the adapter has not finished. */
   readonly #calls = new Map<RpcId, "call" | "subscription">();
-  readonly #onClose = new Map<string, () => void>();
+  #onClose: Map<string, () => void> | undefined;
   #adapter: AdapterSocket | undefined;
-  #context: Promise<Context> | undefined;
+  #caller: Promise<Caller | null> | undefined;
   #decoded: unknown;
 
-  constructor(connection: Connection) {
+  /** `announced`: the client has said that its connection parameters come first. */
+  constructor(connection: Connection, announced: boolean) {
     this.#connection = connection;
-    const { target, options } = connection;
-    if (announcesParams(target)) {
+    const { options } = connection;
+    if (announced) {
       options.clock.after(
         paramsWithinMs,
-        () => !this.#context && connection.open && connection.slot.end(closeCodes.abuse, "no connection parameters"),
+        () => !this.#caller && connection.open && connection.slot.end(closeCodes.abuse, "no connection parameters"),
       );
     } else {
       this.#authenticate(connection.token);
     }
-    connection.onFrame((data, isBinary) => this.receive(data, isBinary));
-    connection.onDrain(() => {
-      for (const feed of this.#feeds.values()) feed?.resume();
-    });
-    connection.onClose(() => this.#close());
+  }
+
+  get open(): boolean {
+    return this.#connection.open;
+  }
+
+  onClose(key: string, callback: () => void): void {
+    this.#onClose ??= new Map();
+    this.#onClose.set(key, callback);
+  }
+
+  resume(): void {
+    for (const feed of this.#feeds.values()) feed?.resume();
   }
 
   receive(data: Buffer, isBinary: boolean): void {
@@ -111,7 +120,7 @@ export class TrpcSocket {
     } catch {
       return this.#sendError(null, new AppError("BAD_REQUEST", "The frame is not valid JSON."));
     }
-    if (!this.#context) return this.#readParams(message);
+    if (!this.#caller) return this.#readParams(message);
     if (Array.isArray(message)) {
       // Over-long batches are the adapter's to refuse, every call of them.
       const rest = message.length > maxBatchSize ? message : message.filter((item) => !this.#take(item));
@@ -137,21 +146,20 @@ export class TrpcSocket {
   }
 
   #authenticate(token: string | undefined): void {
-    const { options, slot, origin, requestId } = this.#connection;
-    const connection = this.#connection;
-    const socket = {
-      get open() {
-        return connection.open;
-      },
-      onClose: (key: string, callback: () => void) => void this.#onClose.set(key, callback),
-    };
-    const create = async () => {
+    const { options, slot } = this.#connection;
+    const identify = async () => {
       const caller = token === undefined ? null : await options.services.tokens.verify(token);
       slot.identify(caller);
-      return createContext(options.services, { caller, origin, requestId, socket });
+      return caller;
     };
-    this.#context = create();
-    this.#context.catch((error: unknown) => this.#refuse(error));
+    this.#caller = identify();
+    this.#caller.catch((error: unknown) => this.#refuse(error));
+  }
+
+  /** A call's own: one kept for each socket would cost more than it saves. */
+  async #createContext(): Promise<Context> {
+    const { options, origin, requestId } = this.#connection;
+    return createContext(options.services, { caller: (await this.#caller) ?? null, origin, requestId, socket: this });
   }
 
   /** Tells why, and closes: this socket will never be anybody's. */
@@ -207,7 +215,7 @@ export class TrpcSocket {
     let follow: Follow<unknown>;
     try {
       const rawInput = lastEventId === undefined ? input : { ...(isObject(input) ? input : {}), lastEventId };
-      follow = (await callProcedure("events", (await this.#context) as Context, async () => rawInput)) as Follow<unknown>;
+      follow = (await callProcedure("events", await this.#createContext(), async () => rawInput)) as Follow<unknown>;
     } catch (error) {
       if (this.#feeds.delete(id)) this.#sendError(id, error, "events");
       return;
@@ -215,14 +223,8 @@ export class TrpcSocket {
     if (!this.#feeds.has(id)) return;
     const connection = this.#connection;
     this.#send({ id, result: { type: "started" } });
-    const sink = {
-      get backlog() {
-        return connection.backlog;
-      },
-      write: (frame: Buffer) => connection.write(frame),
-      tooSlow: () => connection.end(closeCodes.tooSlow, "too slow"),
-    };
-    const feed = await options.feeds.open({ wire: trpcWire(id), sink, channels: follow.channels, announce: true }, follow.cursor);
+    const { channels, cursor } = follow;
+    const feed = await options.feeds.open({ wire: trpcWire(id), sink: connection, channels, announce: true }, cursor);
     if (this.#feeds.has(id) && connection.open) this.#feeds.set(id, feed);
     else feed.close();
   }
@@ -247,7 +249,7 @@ export class TrpcSocket {
     );
     const handle = getWSConnectionHandler({
       router: appRouter,
-      createContext: () => this.#context as Promise<Context>,
+      createContext: () => this.#createContext(),
       maxBatchSize,
       wss: undefined as unknown as WebSocketServer,
       experimental_encoder: {
@@ -286,11 +288,11 @@ export class TrpcSocket {
     this.#send({ id, error: shape });
   }
 
-  #close(): void {
+  closed(): void {
     for (const feed of this.#feeds.values()) feed?.close();
     this.#feeds.clear();
     this.#adapter?.emit("close");
-    for (const callback of this.#onClose.values()) callback();
-    this.#onClose.clear();
+    for (const callback of this.#onClose?.values() ?? []) callback();
+    this.#onClose = undefined;
   }
 }

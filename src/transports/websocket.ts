@@ -5,10 +5,10 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { AppError, describeError, toErrorBody } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
-import { checkHost, parseTarget, readToken } from "./gate.ts";
+import { checkHost, parseTarget, readToken, type Target } from "./gate.ts";
 import { PlainSocket } from "./plain.ts";
 import { readReading } from "./shim.ts";
-import { Connection, type SocketOptions, type Upgrade } from "./socket.ts";
+import { Connection, type Protocol, type SocketOptions, type Upgrade } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
 import { announcesParams, isTrpcFrame, TrpcSocket } from "./trpc-ws.ts";
 
@@ -43,26 +43,44 @@ function refuse(socket: Duplex, error: unknown, requestId: string): void {
   socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`);
 }
 
-/** Decides what a socket at `/` speaks: by its URL, or by its first frame; until then it hears as a plain one. */
-function serveBare(connection: Connection): void {
-  if (announcesParams(connection.target)) {
-    new TrpcSocket(connection);
-    return;
+/** A socket at `/` that has not said yet what it speaks: its first frame tells; until then it hears as a plain one. */
+class FirstFrame implements Protocol {
+  readonly #connection: Connection;
+  readonly #plain: PlainSocket;
+
+  constructor(connection: Connection, target: Target) {
+    this.#connection = connection;
+    this.#plain = new PlainSocket(connection, readReading(target.query));
   }
-  const plain = new PlainSocket(connection);
-  connection.onFrame((data, isBinary) => {
+
+  receive(data: Buffer, isBinary: boolean): void {
     const text = isBinary ? "" : data.toString("utf8");
     // tRPC's keep-alive says nothing yet about what follows.
-    if (text === "PING") return connection.write(TrpcSocket.pong);
-    if (isTrpcFrame(text)) {
-      plain.close();
-      new TrpcSocket(connection).receive(data, isBinary);
-    } else {
-      connection.onFrame((next, nextIsBinary) => plain.receive(next, nextIsBinary));
-      plain.receive(data, isBinary);
-    }
-  });
+    if (text === "PING") return this.#connection.write(TrpcSocket.pong);
+    const trpc = isTrpcFrame(text);
+    if (trpc) this.#plain.giveWay();
+    const protocol = trpc ? new TrpcSocket(this.#connection, false) : this.#plain;
+    this.#connection.speak(protocol);
+    protocol.receive(data, isBinary);
+  }
+
+  resume(): void {
+    this.#plain.resume();
+  }
+
+  closed(): void {
+    this.#plain.closed();
+  }
 }
+
+/** What a socket speaks, by its URL. */
+function protocolOf(connection: Connection, target: Target): Protocol {
+  const announced = announcesParams(target);
+  if (target.segments[0] === "trpc" || announced) return new TrpcSocket(connection, announced);
+  return new FirstFrame(connection, target);
+}
+
+const ignore = () => {};
 
 /** Serves WebSocket upgrades on any HTTP server; the same on both ports. */
 export function createWebSockets(options: WebSocketOptions) {
@@ -80,10 +98,7 @@ export function createWebSockets(options: WebSocketOptions) {
     for (const connection of open) connection.beat();
   });
 
-  function admit(
-    request: IncomingMessage,
-    requestId: string,
-  ): (Omit<Upgrade, "slot"> & { serve: (connection: Connection) => void }) | undefined {
+  function admit(request: IncomingMessage, requestId: string): Omit<Upgrade, "slot"> | undefined {
     if (draining()) throw new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });
     checkHost(request);
     if (!cors.allows(request.headers.origin)) throw new AppError("FORBIDDEN", "This origin may not open sockets here.");
@@ -93,8 +108,23 @@ export function createWebSockets(options: WebSocketOptions) {
     if (rest.length > 0 || (first !== undefined && first !== "trpc"))
       throw new AppError("NOT_FOUND", "There is no WebSocket at this path.");
     readReading(target.query);
-    const serve = first === "trpc" ? (connection: Connection) => void new TrpcSocket(connection) : serveBare;
-    return { target, origin: originOf(request), requestId, token: readToken(request, target.query), serve };
+    return { target, origin: originOf(request), requestId, token: readToken(request, target.query) };
+  }
+
+  /** A place for the socket, which it leaves when it closes. Apart from the upgrade, so that the request is not kept with it. */
+  function reserve(address: string, socket: Duplex) {
+    let connection: Connection | undefined;
+    const slot = connections.open({ address, caller: null, end: (code, reason) => connection?.end(code, reason) });
+    if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
+    socket.on("close", () => {
+      slot.close();
+      if (connection) open.delete(connection);
+    });
+    const occupy = (opened: Connection) => {
+      connection = opened;
+      open.add(opened);
+    };
+    return { slot, occupy };
   }
 
   server.on("wsClientError", (_error, socket) =>
@@ -108,29 +138,19 @@ export function createWebSockets(options: WebSocketOptions) {
     stopHeartbeat,
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       const requestId = nextRequestId();
-      socket.on("error", () => socket.destroy());
+      socket.on("error", ignore);
       try {
         const admitted = admit(request, requestId);
         if (!admitted) {
           options.socketIo.upgrade(request, socket, head);
           return;
         }
-        const { serve, ...upgrade } = admitted;
-        let connection: Connection | undefined;
-        const slot = connections.open({
-          address: upgrade.origin.address,
-          caller: null,
-          end: (code, reason) => connection?.end(code, reason),
-        });
-        if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
-        socket.once("close", () => slot.close());
+        const { slot, occupy } = reserve(admitted.origin.address, socket);
         server.handleUpgrade(request, socket, head, (ws) => {
-          ws.on("error", () => {});
-          connection = new Connection(ws, socket as NetSocket, { ...upgrade, slot }, options);
-          open.add(connection);
-          const opened = connection;
-          ws.once("close", () => open.delete(opened));
-          serve(connection);
+          ws.on("error", ignore);
+          const connection = new Connection(ws, socket as NetSocket, { ...admitted, slot }, options);
+          occupy(connection);
+          connection.speak(protocolOf(connection, admitted.target));
         });
       } catch (error) {
         refuse(socket, error, requestId);
