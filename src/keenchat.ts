@@ -28,6 +28,7 @@ import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession, usernameKey } from "./features/user/user.queries.ts";
 import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
+import { createDocs } from "./transports/docs.ts";
 import { createOriginReader } from "./transports/gate.ts";
 import { checkReady } from "./transports/health.ts";
 import { Cors, createRequestListener, type Exchange, send, sendJson } from "./transports/http.ts";
@@ -227,6 +228,7 @@ async function serve(
       "openapi.json": ({ response }: Exchange) => send(response, 200, openApiDocument(config.rules)),
       "asyncapi.json": ({ response }: Exchange) => send(response, 200, asyncApiDocument()),
     },
+    folders: { docs: createDocs() },
     trpc,
     socketIo: (exchange: Exchange) => socketIo.handle(exchange),
     rest,

@@ -6,6 +6,8 @@ import type { Web } from "./web.ts";
 export interface SiteOptions {
   /** Answers to GET at one path of one segment; they need no token and look at none. */
   readonly documents: Readonly<Record<string, HttpHandler>>;
+  /** The same for a path and everything below it. */
+  readonly folders: Readonly<Record<string, HttpHandler>>;
   readonly trpc: HttpHandler;
   readonly socketIo: HttpHandler;
   /** Resolves to false where the path is none of the documented ones. */
@@ -25,10 +27,11 @@ async function sendDocument(exchange: Exchange, document: HttpHandler): Promise<
 }
 
 /** Everything on `PORT`. */
-export function createSite({ documents, trpc, socketIo, rest, web }: SiteOptions): HttpHandler {
+export function createSite({ documents, folders, trpc, socketIo, rest, web }: SiteOptions): HttpHandler {
   return async (exchange) => {
     const [first = "", ...others] = exchange.target.segments;
-    const document = others.length === 0 && Object.hasOwn(documents, first) ? documents[first] : undefined;
+    const found = others.length === 0 && Object.hasOwn(documents, first) ? documents : folders;
+    const document = Object.hasOwn(found, first) ? found[first] : undefined;
     if (document) {
       exchange.operation = first;
       await sendDocument(exchange, document);

@@ -1,8 +1,8 @@
 /** Owns the web app as it is served: its files in memory, compressed when it was built, and who hears that it changed. */
-import { createHash } from "node:crypto";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
 import type { Clock } from "../core/clock.ts";
+import { type File, sendFile, toFile } from "./file.ts";
 import { type Exchange, methodNotAllowed, send, sendOptions } from "./http.ts";
 
 export interface WebOptions {
@@ -18,14 +18,6 @@ export interface Web {
   /** Answers a request for one of the app's files; false where it is for something else. */
   answer(exchange: Exchange): boolean;
   close(): void;
-}
-
-interface File {
-  readonly contentType: string;
-  readonly etag: string;
-  readonly content: Buffer;
-  /** Best first. */
-  readonly encodings: readonly (readonly [name: string, content: Buffer])[];
 }
 
 type Files = ReadonlyMap<string, File>;
@@ -74,34 +66,18 @@ async function readBuild(directory: string): Promise<Files> {
       const copy = contents.get(name + suffix);
       return copy ? [[encoding, copy] as const] : [];
     });
-    const etag = `"${createHash("sha256").update(content).digest("base64url").slice(0, 22)}"`;
-    files.set(name, { contentType, etag, content, encodings });
+    files.set(name, toFile(content, contentType, encodings));
   }
   return files;
 }
 
-function accepts(header: string | string[] | undefined, encoding: string): boolean {
-  return String(header ?? "")
-    .split(",")
-    .some((part) => {
-      const [name = "", ...parameters] = part.split(";").map((text) => text.trim());
-      return name.toLowerCase() === encoding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
-    });
-}
-
-function sendFile({ request, response }: Exchange, name: string, file: File): void {
-  // A hashed name never means anything else; the page itself is asked for each time.
-  response.setHeader("Cache-Control", name === page ? "no-cache" : "public, max-age=31536000, immutable");
-  response.setHeader("ETag", file.etag);
-  response.appendHeader("Vary", "Accept-Encoding");
+function sendFromBuild(exchange: Exchange, name: string, file: File): void {
   if (name === page) {
-    response.setHeader("Content-Security-Policy", contentSecurityPolicy);
-    response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
+    exchange.response.setHeader("Content-Security-Policy", contentSecurityPolicy);
+    exchange.response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
   }
-  if (request.headers["if-none-match"] === file.etag) return send(response, 304);
-  const best = file.encodings.find(([encoding]) => accepts(request.headers["accept-encoding"], encoding));
-  if (best) response.setHeader("Content-Encoding", best[0]);
-  send(response, 200, best?.[1] ?? file.content, file.contentType);
+  // A hashed name never means anything else; the page itself is asked for each time.
+  sendFile(exchange, file, name === page ? "no-cache" : "public, max-age=31536000, immutable");
 }
 
 /** Reads the build, and reads it again whenever its page has become another. */
@@ -136,7 +112,7 @@ export async function openWeb({ directory, clock, onChange, onError }: WebOption
       const { method } = exchange.request;
       if (method === "OPTIONS") sendOptions(exchange, ["GET"]);
       else if (method !== "GET" && method !== "HEAD") throw methodNotAllowed(exchange.response, ["GET"]);
-      else if (file) sendFile(exchange, name, file);
+      else if (file) sendFromBuild(exchange, name, file);
       else send(exchange.response, 404, notBuilt, "text/html; charset=utf-8");
       return true;
     },
