@@ -202,7 +202,7 @@ test("announcements of a channel are merged: one within 250 ms, with what is tru
   const pass = async (ms: number) => {
     for (let passed = 0; passed < ms; passed += 10) {
       clock.advance(10);
-      client.send("change channel", { id: passed % 20 === 0 ? channel : null });
+      client.send("change channel", { id: passed % 30 < 20 ? channel : null });
       await client.settled();
     }
     await witness.breathe();
@@ -210,6 +210,7 @@ test("announcements of a channel are merged: one within 250 ms, with what is tru
   await pass(240);
   expect(heard()).toBeLessThanOrEqual(1);
   await pass(1_000);
+  expect(heard()).toBeGreaterThan(2);
   expect(heard()).toBeLessThanOrEqual(6);
   await enter(client, channel);
   expect((await movements(channel)).at(-1)).toEqual([ann.id]);
@@ -242,8 +243,13 @@ describe("a connection that ends", () => {
         void trpc.close();
       };
     };
-    (await come())();
+    const vanish = await come();
+    await movements(channel, 500);
+    vanish();
+    // By then the server has seen it go.
+    for (let turn = 0; turn < 5; turn += 1) await witness.breathe();
     clock.advance(600);
+    await witness.breathe();
     const leave = await come();
     expect(await movements(channel)).toEqual([[ann.id]]);
     leave();
