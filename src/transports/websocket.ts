@@ -40,7 +40,8 @@ function refuse(socket: Duplex, error: unknown, requestId: string): void {
     `X-Request-Id: ${requestId}`,
     ...(description.retryAfterSeconds === undefined ? [] : [`Retry-After: ${description.retryAfterSeconds}`]),
   ];
-  socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`);
+  // A peer that does not hang up after this is not waited for.
+  socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 /** A socket at `/` that has not said yet what it speaks: its first frame tells; until then it hears as a plain one. */

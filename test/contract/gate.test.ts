@@ -1,8 +1,11 @@
 /** Single packets that end other servers: each is answered, on both ports, and the process lives. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { request } from "../support/http.ts";
 import { openRaw, parseAnswer, sendRaw } from "../support/raw.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { within } from "../support/wait.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -133,6 +136,23 @@ describe.each(ports)("the port of %s", (port) => {
     }
     expect((await request(server, "GET", "/live")).status).toBe(200);
   });
+});
+
+test.each([
+  ["an upgrade", upgrade("/nowhere", key)],
+  ["garbage", "garbage\r\n\r\n"],
+])("a peer that keeps its half open after %s was refused is not waited for", async (_name, packet) => {
+  const { hostname, port } = new URL(server.wsUrl);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  socket.on("error", () => {});
+  socket.resume();
+  socket.write(packet);
+  await within(10_000, "the answer", once(socket, "end"));
+  // Only a connection that is gone on the other side refuses what is written to it.
+  const gone = new Promise((resolve) => socket.once("close", resolve));
+  const knock = () => void (socket.destroyed || socket.write("still here", () => setImmediate(knock)));
+  knock();
+  await within(10_000, "the reset", gone);
 });
 
 test("a request without a Host is answered where HTTP/1.0 allows it", async () => {
