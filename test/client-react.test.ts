@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createKeenchatClient } from "../client/src/client.ts";
 import { useChannel, useChannels, useConnection, useMessages, usePresence, useTyping, useUser } from "../client/src/react.ts";
 import { signUpClient } from "./support/clients.ts";
+import { password } from "./support/http.ts";
+import { createNetwork } from "./support/network.ts";
 import { renderHook } from "./support/react.ts";
 import { startServer, type TestServer } from "./support/server.ts";
 
@@ -156,4 +158,50 @@ test("usePresence is in the channel while it is shown, and useTyping tells who t
   atHal.unmount();
   await expect.poll(() => atGus.current, { timeout: 5_000 }).toEqual([gusId]);
   for (const hook of [atGus, typing, connection]) hook.unmount();
+});
+
+test("where nothing is told to strangers the hooks say so, and show everything once somebody signs in", async () => {
+  await using closed = await startServer({ ANONYMOUS_READ: "false" });
+  const ivy = await signUpClient(closed, "ivy");
+  await ivy.message.post({ channel_id: 1, message_text: "for members" });
+  const visitor = createKeenchatClient({ url: closed.restUrl });
+  const hook = renderHook(visitor, () => useMessages(1));
+  await hook.values.take("the refusal", ({ status, error }) => status === "failed" && error?.code === "UNAUTHORIZED");
+  await visitor.auth.login({ username: "ivy", password });
+  await hook.values.take("the messages", ({ status, messages }) => status === "loaded" && texts(messages).join() === "for members");
+  hook.unmount();
+});
+
+test("what was written goes out by itself once the server can be reached, but never as somebody else", async () => {
+  const [jim, kim] = [await signUpClient(server, "jim"), await signUpClient(server, "kim")];
+  const { id } = await jim.channel.post({ title: "later" });
+  const network = await createNetwork(server);
+  // Signing in finds a way around the network.
+  const around: typeof fetch = (input, init) =>
+    fetch(String(input).includes("auth.login") ? String(input).replace(network.url, server.restUrl) : input, init);
+  const local = createKeenchatClient({ url: network.url, token: jim.token.current ?? "", fetch: around });
+  const hook = renderHook(local, () => useMessages(id));
+  const { post } = await hook.values.take("loaded", ({ status }) => status === "loaded");
+  network.refuse();
+  network.cut();
+  post("as Jim");
+  await hook.values.take("the failure", ({ pending: [first] }) => first?.error?.code === "UNREACHABLE");
+  network.restore();
+  await hook.values.take("the message", ({ messages, pending }) => texts(messages).join() === "as Jim" && pending.length === 0, 20_000);
+
+  network.refuse();
+  network.cut();
+  post("still as Jim");
+  await hook.values.take(
+    "the second failure",
+    ({ pending: [first] }) => first?.message_text === "still as Jim" && first.error !== undefined,
+  );
+  await local.auth.login({ username: "kim", password });
+  network.restore();
+  await kim.message.post({ channel_id: id, message_text: "marker" });
+  await hook.values.take("the marker", ({ messages }) => texts(messages).includes("marker"), 20_000);
+  expect(texts(await kim.message.list({ channel_id: id }))).toEqual(["as Jim", "marker"]);
+  expect(texts(hook.current.pending)).toEqual(["still as Jim"]);
+  hook.unmount();
+  network.close();
 });

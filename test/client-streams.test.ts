@@ -123,9 +123,33 @@ for (const [kind, username, later] of [
     const returning = createKeenchatClient({ url: server.restUrl, tokenStorage });
     expect(await returning.auth.session()).toMatchObject({ username });
     await returning.auth.logout();
-    expect(stored).toBeNull();
+    await expect.poll(() => stored).toBeNull();
   });
 }
+
+test("a page that is signed out does not take another page's token out of the storage they share", async () => {
+  let stored: string | null = null;
+  const tokenStorage: TokenStorage = {
+    get: () => stored,
+    set(token) {
+      stored = token;
+    },
+  };
+  const first = await signUpClient(server, "lea", { tokenStorage });
+  const second = createKeenchatClient({ url: server.restUrl, tokenStorage });
+  await first.auth.logout();
+  await first.auth.login({ username: "lea", password });
+  await expect(second.auth.session()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  expect(second.token.current).toBeNull();
+  expect(stored).toBe(first.token.current);
+});
+
+test("signing out of a session that is over already is no error", async () => {
+  const mia = await signUpClient(server, "mia");
+  await createKeenchatClient({ url: server.restUrl, token: mia.token.current ?? "" }).auth.logout();
+  await mia.auth.logout();
+  expect(mia.token.current).toBeNull();
+});
 
 test("a token the server does not take is forgotten, and does not keep one from signing in", async () => {
   const jan = await signUpClient(server, "jan");
@@ -138,18 +162,42 @@ test("a token the server does not take is forgotten, and does not keep one from 
   expect(await other.channel.list()).not.toEqual([]);
 });
 
-test("signing in gives open streams the new identity, and they go on where they were", async () => {
+test("signing in as somebody else gives open streams the new identity, and they go on where they were", async () => {
   await using closed = await startServer({ ANONYMOUS_READ: "false" });
-  const keenchat = await signUpClient(closed, "kay");
-  const inbox = await followEvents(keenchat);
-  const before = await keenchat.message.post({ channel_id: 1, message_text: "before" });
-  await keenchat.auth.login({ username: "kay", password });
-  const after = await keenchat.message.post({ channel_id: 1, message_text: "after" });
-  const messages = await inbox.count("both messages", 2, ({ event }) => event === "post message");
+  const [kay, lou] = [await signUpClient(closed, "kay"), await signUpClient(closed, "lou")];
+  const louId = (await lou.auth.session()).user_id;
+  const events = await followEvents(kay);
+  const presence = new Inbox<ChannelUsers>();
+  kay.presence(1).subscribe((users) => presence.push(users));
+  const before = await lou.message.post({ channel_id: 1, message_text: "before" });
+  await kay.auth.login({ username: "lou", password });
+  const after = await lou.message.post({ channel_id: 1, message_text: "after" });
+  const messages = await events.count("both messages", 2, ({ event }) => event === "post message");
   expect(messages.map(({ data }) => data)).toEqual([before, after]);
-  keenchat.close();
+  await presence.take("the new identity alone", ({ users }) => users.join() === String(louId));
+  kay.close();
+});
+
+test("a stranger hears nothing where only members may read", async () => {
+  await using closed = await startServer({ ANONYMOUS_READ: "false" });
   const nobody = createKeenchatClient({ url: closed.restUrl });
   await expect(nobody.events()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+});
+
+test("a message that is sent again is still its author's, whoever signed in meanwhile", async () => {
+  let lost = false;
+  const losing: typeof fetch = async (input, init) => {
+    if (lost || !String(input).includes("message.post")) return fetch(input, init);
+    lost = true;
+    await author.auth.login({ username: "ora", password });
+    throw new TypeError("The network is gone.");
+  };
+  await signUpClient(server, "ora");
+  const author = await signUpClient(server, "ned", { fetch: losing });
+  const { user_id } = await author.auth.session();
+  const message = await author.message.post({ channel_id: 1, message_text: "by Ned" });
+  expect(message.user_id).toBe(user_id);
+  expect(await author.auth.session()).toMatchObject({ username: "ora" });
 });
 
 test("a call is given up at a signal's word, and says so", async () => {

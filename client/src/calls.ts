@@ -30,9 +30,13 @@ export class Caller {
     input: unknown = {},
     { signal, repeatable = isQuery(path) }: CallOptions & { repeatable?: boolean } = {},
   ): Promise<unknown> {
+    const { tokens } = this.#options;
+    await tokens.loaded;
+    // Every attempt is its caller's, whoever signs in meanwhile. Signing in itself must work whatever became of the token before.
+    const token = path === "auth.login" ? null : tokens.current;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#request(path, input, signal);
+        return await this.#request(path, input, token, signal);
       } catch (error) {
         if (!(error instanceof KeenchatError) || !error.transient || !repeatable || attempt === attempts) throw error;
         const delayMs = error.retryAfterMs ?? firstDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random());
@@ -42,11 +46,8 @@ export class Caller {
     }
   }
 
-  async #request(path: string, input: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+  async #request(path: string, input: unknown, token: string | null, signal: AbortSignal | undefined): Promise<unknown> {
     const { url, tokens, fetch, timeoutMs } = this.#options;
-    await tokens.loaded;
-    // Signing in must work whatever became of the token before.
-    const token = path === "auth.login" ? null : tokens.current;
     const json = JSON.stringify(input);
     const query = isQuery(path);
     const timeout = AbortSignal.timeout(timeoutMs);
@@ -60,6 +61,7 @@ export class Caller {
           ...(token !== null && { authorization: `Bearer ${token}` }),
         },
         ...(!query && { body: json }),
+        cache: "no-store",
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
       });
       body = await response.json().catch((error: unknown) => {

@@ -1,6 +1,7 @@
 /** The package's entry: a client of one Keenchat server. */
 import type { CallOptions } from "./call-options.ts";
 import { Caller } from "./calls.ts";
+import { KeenchatError } from "./errors.ts";
 import type { Observable } from "./observable.ts";
 import { type ConnectionState, Socket, type WebSocketClass } from "./socket.ts";
 import { createStream, type Stream } from "./stream.ts";
@@ -151,7 +152,12 @@ export function createKeenchatClient(options: KeenchatOptions = {}): KeenchatCli
       },
       async logout(input?: unknown, callOptions?: CallOptions) {
         const token = tokens.current;
-        await call("auth.logout", input, callOptions);
+        try {
+          await call("auth.logout", input, callOptions);
+        } catch (error) {
+          // Then the session is over already, which is what was asked for.
+          if (!(error instanceof KeenchatError && error.code === "UNAUTHORIZED")) throw error;
+        }
         tokens.refuse(token);
       },
     },

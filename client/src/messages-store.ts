@@ -156,7 +156,10 @@ export class MessagesStore extends Store<MessagesState> {
       this.#messages.fill([message]);
       this.#show(message);
     } catch (reason) {
-      this.#change(client_message_id, (message) => ({ ...message, error: toError(reason) }));
+      const error = toError(reason);
+      // Only this message ever had this id: it was there, and somebody has removed it.
+      if (error.code === "CONFLICT") this.#settle(client_message_id);
+      else this.#change(client_message_id, (message) => ({ ...message, error }));
     }
   }
 

@@ -62,6 +62,12 @@ export class Tokens {
 
   /** Forgets a token that the server no longer takes, unless another has come in its place. */
   refuse(token: string | null): void {
-    if (token !== null && token === this.#value.current) this.set(null);
+    if (token === null || token !== this.current) return;
+    this.#value.set(null);
+    // Another page may have signed in meanwhile, and keeps its own token in the same place.
+    const forget = (stored: string | null | undefined) => stored === token && this.#storage?.set(null);
+    const stored = this.#storage?.get();
+    if (stored instanceof Promise) void stored.then(forget);
+    else forget(stored);
   }
 }
