@@ -8,6 +8,7 @@ import type { Config, DatabaseTarget } from "./config.ts";
 import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import type { Caller, Read } from "./core/context.ts";
+import { AppError } from "./core/errors.ts";
 import { Feeds } from "./core/events/feed.ts";
 import { endSession } from "./core/events/internal.ts";
 import { EventLog } from "./core/events/log.ts";
@@ -39,6 +40,7 @@ import { listen, portOf, stopListening } from "./transports/server.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
+import { openWaitingRoom } from "./transports/waiting-room.ts";
 import { openWeb } from "./transports/web.ts";
 import { createWebSockets } from "./transports/websocket.ts";
 
@@ -62,6 +64,7 @@ export interface Overrides {
 
 const drainMs = 10_000;
 const followMs = 1_000;
+const openAgainMs = 1_000;
 const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
 
 /** The secret of this database, made where there is none yet. */
@@ -103,6 +106,31 @@ function openDatabase(target: DatabaseTarget): Promise<Database> {
   }
 }
 
+function onUnexpected(logger: Logger) {
+  return (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
+}
+
+/** Waits for a database that may still come; meanwhile the ports say what it is waited for. */
+async function openWhenThere(config: Config, clock: Clock, logger: Logger): Promise<Database> {
+  let reason: AppError | undefined;
+  let close: (() => Promise<void>) | undefined;
+  try {
+    for (;;) {
+      try {
+        return await openDatabase(config.database);
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== "SERVICE_UNAVAILABLE") throw error;
+        reason = error;
+      }
+      logger.warn({ reason: reason.message }, "waiting for the database");
+      close ??= await openWaitingRoom(config, () => reason, onUnexpected(logger));
+      await new Promise<void>((resolve) => clock.after(openAgainMs, resolve));
+    }
+  } finally {
+    await close?.();
+  }
+}
+
 /** The nodes of one installation have one secret, and nobody else has it. */
 async function openBus({ redisUrl }: Config, secret: string, clock: Clock, logger: Logger): Promise<Bus> {
   const onError = (error: unknown) => logger.error({ err: error }, "a message of another node could not be read");
@@ -129,7 +157,7 @@ function followOtherNodes(log: EventLog, writer: Writer, bus: Bus, clock: Clock)
 export async function startKeenchat(config: Config, overrides: Overrides = {}): Promise<Keenchat> {
   const clock = overrides.clock ?? systemClock;
   const logger = overrides.logger ?? createLogger(config.logLevel);
-  const database = await openDatabase(config.database);
+  const database = await openWhenThere(config, clock, logger);
   try {
     const { retention = defaultRetention, webDirectory = builtWebApp } = overrides;
     return await serve(config, { clock, logger, retention, webDirectory }, database);
@@ -144,7 +172,7 @@ async function serve(
   { clock, logger, retention, webDirectory }: Required<Overrides>,
   database: Database,
 ): Promise<Keenchat> {
-  const onError = (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
+  const onError = onUnexpected(logger);
   const { read } = database;
   const fresh = () => log.fresh();
   const log = await EventLog.open(read, {

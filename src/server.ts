@@ -15,7 +15,13 @@ async function main(): Promise<void> {
   const logger = createLogger(config.logLevel);
   // Imported late: the database driver must not be loaded by a Node that is too old for it.
   const { startKeenchat } = await import("./keenchat.ts");
+  // There is nothing to drain before the start is over.
+  const stopStarting = () => process.exit(0);
+  process.on("SIGTERM", stopStarting);
+  process.on("SIGINT", stopStarting);
   const keenchat = await startKeenchat(config, { logger });
+  process.off("SIGTERM", stopStarting);
+  process.off("SIGINT", stopStarting);
   const ready = `Keenchat is ready at ${keenchat.restUrl} (REST, tRPC) and ${keenchat.wsUrl} (real time)`;
   process.stdout.write(process.stdout.isTTY ? `${ready}\n` : `${JSON.stringify({ level: "info", time: Date.now(), msg: ready })}\n`);
 

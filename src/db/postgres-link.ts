@@ -32,13 +32,20 @@ const unavailable = /^(08|53|57|58|40001|40P01|55P03|25P03|25006)/;
 /** Nothing that waiting would mend: a name, a password, a database, a right. */
 const hopeless = /^(28|3D000|3F000|42501|42704|0A000)/;
 
-function sqlState(error: unknown): string | undefined {
-  return error instanceof pg.DatabaseError ? error.code : undefined;
+/** What PostgreSQL itself said, under whatever the ORM has wrapped around it. */
+function answerOf(error: unknown): pg.DatabaseError | undefined {
+  let cause: unknown = error;
+  for (let depth = 0; depth < 4 && cause instanceof Error; depth += 1) {
+    if (cause instanceof pg.DatabaseError) return cause;
+    cause = cause.cause ?? ("previous" in cause ? cause.previous : undefined);
+  }
+  return undefined;
 }
 
-/** Whether a connection can never come about with this URL. */
-export function isHopeless(error: unknown): boolean {
-  return hopeless.test(sqlState(error) ?? "");
+/** What PostgreSQL said where no connection can ever come about with this URL. */
+export function hopelessAnswer(error: unknown): string | undefined {
+  const answer = answerOf(error);
+  return answer && hopeless.test(answer.code ?? "") ? answer.message : undefined;
 }
 
 /** One short reason without addresses' passwords or SQL: a code of the system or of PostgreSQL. */
@@ -47,15 +54,19 @@ function reasonOf(error: unknown): string {
   return code ?? (error instanceof Error ? error.message : String(error));
 }
 
-/** Our own errors, constraints and mistakes in SQL pass as they are; all else means that the database is away. */
+/** Our own errors, constraints and mistakes in SQL pass as they are; that the connection is gone, or the server busy, is no one's mistake. */
 export function toAppError(error: unknown): unknown {
   if (error instanceof AppError) return error;
-  for (let cause: unknown = error, depth = 0; depth < 4 && cause instanceof Error; depth += 1) {
-    if (cause instanceof pg.DatabaseError && !unavailable.test(cause.code ?? "")) return error;
-    if (cause instanceof pg.DatabaseError || cause instanceof LostError) return away(error);
-    cause = cause.cause ?? ("previous" in cause ? cause.previous : undefined);
-  }
-  return error;
+  const answer = answerOf(error);
+  if (answer) return unavailable.test(answer.code ?? "") ? away(error) : error;
+  return wasLost(error) ? away(error) : error;
+}
+
+function wasLost(error: unknown, depth = 0): boolean {
+  if (error instanceof LostError) return true;
+  return (
+    error instanceof Error && depth < 4 && (wasLost(error.cause, depth + 1) || ("previous" in error && wasLost(error.previous, depth + 1)))
+  );
 }
 
 function away(cause: unknown): AppError {

@@ -5,7 +5,7 @@ import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
 import type { Database, WriteConnection } from "./database.ts";
 import { postgresOptions } from "./options.ts";
-import { isHopeless, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
+import { hopelessAnswer, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
 
 const readLinks = 3;
 const oldestVersion = 150_000;
@@ -149,7 +149,7 @@ async function migrate(url: string, orm: MikroORM): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: "keenchat migration", connectionTimeoutMillis: 2_000 });
   client.on("error", () => {});
   try {
-    await client.connect();
+    await client.connect().catch((error: unknown) => Promise.reject(error instanceof pg.DatabaseError ? error : new LostError(error)));
     const { rows } = await client.query<{ version: string }>("select current_setting('server_version_num') as version");
     if (Number(rows[0]?.version) < oldestVersion) throw new ConfigError("DATABASE_URL names a PostgreSQL older than 15");
     await client.query("select pg_advisory_lock($1)", [migrationLock]);
@@ -171,9 +171,9 @@ export async function openPostgres(url: string): Promise<Database> {
   } catch (error) {
     await orm.close();
     if (error instanceof ConfigError) throw error;
-    if (isHopeless(error))
-      throw new ConfigError(`DATABASE_URL cannot be used: ${(error as Error).message} (${nameOf(url)})`, { cause: error });
-    throw error instanceof pg.DatabaseError ? toAppError(error) : toAppError(new LostError(error));
+    const answer = hopelessAnswer(error);
+    if (answer !== undefined) throw new ConfigError(`DATABASE_URL cannot be used: ${answer} (${nameOf(url)})`, { cause: error });
+    throw toAppError(error);
   }
   const types = columnTypes(orm);
   const read = new PostgresRead(url);

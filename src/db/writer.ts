@@ -203,6 +203,7 @@ export class Writer {
         return { results, events: await transaction.finish(this.#tag) };
       });
     } catch (error) {
+      if (error instanceof AppError && error.code === "SERVICE_UNAVAILABLE") this.#refuseWaiting(error);
       await this.#refuse({ batch, jobs }, error);
       return;
     }
@@ -215,6 +216,15 @@ export class Writer {
       if (result instanceof AppError) job.reject(result);
       else job.resolve(result as never);
     });
+  }
+
+  /** Whoever has waited for a database that is away hears of it now, and not after a wait of his own. */
+  #refuseWaiting(error: AppError): void {
+    this.#open.clear();
+    for (const { jobs } of this.#queue.splice(0)) {
+      this.#waiting -= jobs.length;
+      for (const job of jobs) job.reject(error);
+    }
   }
 
   /** What failed together is tried one by one, so that one job cannot fail its neighbours. */

@@ -7,6 +7,7 @@ export async function checkReady(read: Read): Promise<void> {
   try {
     await read.get("select id from counter where id = 1", []);
   } catch (cause) {
+    if (cause instanceof AppError) throw cause;
     throw new AppError("SERVICE_UNAVAILABLE", "The database does not answer.", { cause, retryAfterSeconds: 1 });
   }
 }

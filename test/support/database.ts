@@ -22,7 +22,7 @@ function createSqlite(): TestDatabase {
 }
 
 /** Runs one statement as the owner of the test databases. */
-async function runAsOwner(sql: string, url = postgresUrl): Promise<pg.QueryResult> {
+export async function runAsOwner(sql: string, url = postgresUrl): Promise<pg.QueryResult> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {

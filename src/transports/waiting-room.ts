@@ -1,0 +1,39 @@
+/** Owns the ports while the database is not there yet: the process is alive, and says why it is not ready. */
+import type { Server } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Config } from "../config.ts";
+import { Cors, createRequestListener, type Exchange, sendJson } from "./http.ts";
+import { listen } from "./server.ts";
+
+function refuseUpgrade(_request: unknown, socket: Duplex): void {
+  socket.on("error", () => socket.destroy());
+  socket.end("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+}
+
+/** `reason` is what everybody is told. Resolves to the way to close. */
+export async function openWaitingRoom(
+  { port, websocketsPort, host, corsOrigins }: Config,
+  reason: () => unknown,
+  onError: (error: unknown) => void,
+): Promise<() => Promise<void>> {
+  const handle = ({ request, response, target }: Exchange): void => {
+    response.setHeader("Connection", "close");
+    if (target.segments.join("/") !== "live" || (request.method !== "GET" && request.method !== "HEAD")) throw reason();
+    sendJson(response, 200, { status: "ok" });
+  };
+  const onRequest = createRequestListener({ cors: new Cors(corsOrigins), handle, onError, draining: () => false });
+  const servers: Server[] = [];
+  const close = async () => {
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(closed);
+  };
+  try {
+    servers.push(await listen({ variable: "PORT", port, host, onRequest, onUpgrade: refuseUpgrade }));
+    servers.push(await listen({ variable: "WEBSOCKETS_PORT", port: websocketsPort, host, onRequest, onUpgrade: refuseUpgrade }));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return close;
+}
