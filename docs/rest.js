@@ -13,6 +13,8 @@ const viewer = SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   // It would send the document to a host of its maker.
   validatorUrl: null,
+  // The page has its main part already; this is within it.
+  onComplete: () => document.querySelector("#viewer main").setAttribute("role", "none"),
   // Who signs in here is signed in here.
   responseInterceptor(response) {
     if (response.ok && response.body?.token_value) viewer.preauthorizeApiKey("bearer", response.body.token_value);

@@ -68,6 +68,8 @@ const markdown = new Marked({
     postprocess: (html) =>
       html
         .replaceAll("<table>", `<div class="wide" tabindex="0" role="group"><table>`)
+        // A column may speak for itself, a heading may not be empty.
+        .replaceAll("<th></th>", "<td></td>")
         .replaceAll("</table>", "</table></div>")
         .replaceAll("<pre>", `<pre tabindex="0">`),
   },

@@ -21,7 +21,7 @@ const contentSecurityPolicy = [
 ].join("; ");
 
 const directory = new URL("../../docs/", import.meta.url);
-const viewer = (name: string) => createRequire(import.meta.url).resolve(`swagger-ui-dist/${name}`);
+const require = createRequire(import.meta.url);
 
 const html = "text/html; charset=utf-8";
 const css = "text/css; charset=utf-8";
@@ -29,8 +29,8 @@ const script = "text/javascript; charset=utf-8";
 const assets: Readonly<Record<string, readonly [path: string | URL, contentType: string]>> = {
   "style.css": [new URL("style.css", directory), css],
   "rest.js": [new URL("rest.js", directory), script],
-  "swagger-ui.css": [viewer("swagger-ui.css"), css],
-  "swagger-ui-bundle.js": [viewer("swagger-ui-bundle.js"), script],
+  "swagger-ui.css": [require.resolve("swagger-ui-dist/swagger-ui.css"), css],
+  "swagger-ui-bundle.js": [require.resolve("swagger-ui-dist/swagger-ui-bundle.js"), script],
 };
 
 /** Compressed once, not for each who asks. */
