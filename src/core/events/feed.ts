@@ -71,7 +71,8 @@ function pieces(events: readonly LogEvent[]): (readonly LogEvent[])[] {
   return cut;
 }
 
-function yieldToOthers(): Promise<void> {
+/** A long walk through the log lets everybody else have their turn in between. */
+export function yieldToOthers(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 

@@ -2,7 +2,7 @@
 import { tracked } from "@trpc/server";
 import type { EventReader, Follow, LoggedItem } from "../context.ts";
 import { AppError } from "../errors.ts";
-import type { Feeds, Sink, Wire } from "./feed.ts";
+import { type Feeds, type Sink, type Wire, yieldToOthers } from "./feed.ts";
 
 const scanEvents = 500;
 
@@ -90,13 +90,15 @@ export function createEventReader(feeds: Feeds): EventReader {
       const events: LoggedItem[] = [];
       while (events.length < limit && position.seq < head.seq) {
         const next = await log.after(position.seq, scanEvents);
-        if (next.length === 0) break;
+        // Positions have no holes: where one was pruned under this walk, the cursor it ends with is told so.
+        if (next[0]?.seq !== position.seq + 1) break;
         for (const { seq, id, name, channelId, payload } of next) {
           position = { seq, id };
           if (payload === null || (channels && channelId !== null && !channels.has(channelId))) continue;
           events.push({ id, event: name, data: JSON.parse(payload) as unknown });
           if (events.length === limit) break;
         }
+        await yieldToOthers();
       }
       return { events, cursor: position.id };
     },
