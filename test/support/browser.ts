@@ -1,13 +1,9 @@
 /** A real browser on the served web app: pages of their own, and what goes wrong in them. */
-import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import type { Keenchat } from "../../src/keenchat.ts";
 import { password, signUp } from "./http.ts";
 
 const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
-
-/** Whether there is a browser to test with. A full run must have one. */
-export const hasBrowser = existsSync(executablePath);
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
@@ -52,7 +48,7 @@ export async function enter(
   options: Parameters<typeof openPage>[2] & { url?: string } = {},
 ): Promise<OpenPage & { id: number; token: string }> {
   const { id, token } = await signUp(server, username);
-  const opened = await openPage(browser, options.url ?? server.restUrl, { token, ...options });
+  const opened = await openPage(browser, options.url ?? server.restUrl, { token, path: "/#/channel/1", ...options });
   await opened.page.getByRole("button", { name: "Connection: Live" }).waitFor({ timeout: 15_000 });
   return { ...opened, id, token };
 }

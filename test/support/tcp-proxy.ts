@@ -17,16 +17,19 @@ export class TcpProxy {
   readonly #server: Server;
   readonly #pairs = new Set<Pair>();
   #state: WireState = "pass";
+  /** The port new connections lead to. */
+  target: number;
   #onQuestion: ((data: Buffer) => boolean) | undefined;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, target: number) {
     this.#server = server;
+    this.target = target;
   }
 
   static async start(port: number): Promise<TcpProxy> {
     const server = createServer({ allowHalfOpen: false });
-    const proxy = new TcpProxy(server);
-    server.on("connection", (client) => proxy.#accept(client, port));
+    const proxy = new TcpProxy(server, port);
+    server.on("connection", (client) => proxy.#accept(client));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     return proxy;
@@ -59,13 +62,13 @@ export class TcpProxy {
     await once(this.#server, "close");
   }
 
-  #accept(client: Socket, port: number): void {
+  #accept(client: Socket): void {
     client.on("error", () => {});
     if (this.#state === "cut") {
       client.destroy();
       return;
     }
-    const server = connect(port, "127.0.0.1");
+    const server = connect(this.target, "127.0.0.1");
     server.on("error", () => {});
     const pair = { client, server };
     this.#pairs.add(pair);

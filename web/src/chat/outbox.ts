@@ -82,7 +82,8 @@ export class Outbox {
       this.drop(key);
       this.send();
     } else if (error instanceof KeenchatError && (error.transient || error.code === "UNAUTHORIZED")) {
-      this.#mark(key, { state: "waiting", reason: sayError(error) });
+      const reason = error.code === "UNREACHABLE" ? "It goes out by itself when the server is back." : sayError(error);
+      this.#mark(key, { state: "waiting", reason });
       this.#timer = setTimeout(() => this.send(), Math.max(error.retryAfterMs ?? 0, retryMs));
     } else {
       this.#mark(key, { state: "refused", reason: sayError(error) });

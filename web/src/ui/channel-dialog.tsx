@@ -5,7 +5,14 @@ import { useChat } from "./chat-context.tsx";
 import { Dialog } from "./dialog.tsx";
 import { go } from "./route.ts";
 
-export function ChannelDialog({ channel, onClose }: { channel?: Channel; onClose: () => void }) {
+interface ChannelDialogProps {
+  /** Missing: a new one. */
+  channel?: Channel;
+  onRemove?: () => void;
+  onClose: () => void;
+}
+
+export function ChannelDialog({ channel, onRemove, onClose }: ChannelDialogProps) {
   const chat = useChat();
   const id = useId();
   const [title, setTitle] = useState(channel?.title ?? "");
@@ -39,6 +46,11 @@ export function ChannelDialog({ channel, onClose }: { channel?: Channel; onClose
         value={description}
         onChange={(event) => setDescription(event.target.value)}
       />
+      {onRemove && (
+        <button type="button" className="link remove" onClick={onRemove}>
+          Remove this channel…
+        </button>
+      )}
     </Dialog>
   );
 }

@@ -21,8 +21,9 @@ export function useGrowingBox(text: string) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text.
   useLayoutEffect(() => {
     if (!box.current) return;
-    box.current.style.height = "auto";
-    box.current.style.height = `${box.current.scrollHeight + 2}px`;
+    const { style, offsetHeight, clientHeight } = box.current;
+    style.height = "auto";
+    style.height = `${box.current.scrollHeight + offsetHeight - clientHeight}px`;
   }, [text]);
   return box;
 }

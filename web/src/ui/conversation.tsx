@@ -6,7 +6,7 @@ import { useChat, useChatState } from "./chat-context.tsx";
 import { Composer } from "./composer.tsx";
 import { ConnectionBadge, ConnectionDrawer, ConnectionNotice } from "./connection.tsx";
 import { Dialog } from "./dialog.tsx";
-import { Back, Bin, Gear, People as PeopleIcon } from "./icons.tsx";
+import { Back, Gear, People as PeopleIcon } from "./icons.tsx";
 import { People } from "./people.tsx";
 import { go } from "./route.ts";
 import { Timeline } from "./timeline.tsx";
@@ -76,26 +76,15 @@ export function Conversation({ channel }: { channel: Channel }) {
         </div>
         <ConnectionBadge isOpen={showsDrawer} onToggle={() => setShowsDrawer((shows) => !shows)} />
         {isMine && (
-          <>
-            <button
-              type="button"
-              className="icon-button"
-              aria-label="Channel settings"
-              title="Channel settings"
-              onClick={() => setAsked({ settings: true })}
-            >
-              <Gear />
-            </button>
-            <button
-              type="button"
-              className="icon-button"
-              aria-label="Remove channel"
-              title="Remove channel"
-              onClick={() => setAsked({ remove: true })}
-            >
-              <Bin />
-            </button>
-          </>
+          <button
+            type="button"
+            className="icon-button"
+            aria-label="Channel settings"
+            title="Channel settings"
+            onClick={() => setAsked({ settings: true })}
+          >
+            <Gear />
+          </button>
         )}
         <button
           type="button"
@@ -127,7 +116,7 @@ export function Conversation({ channel }: { channel: Channel }) {
         <TypingLine channelId={channel.id} />
       </footer>
       {showsDrawer && <ConnectionDrawer onClose={() => setShowsDrawer(false)} />}
-      {asked && "settings" in asked && <ChannelDialog channel={channel} onClose={close} />}
+      {asked && "settings" in asked && <ChannelDialog channel={channel} onRemove={() => setAsked({ remove: true })} onClose={close} />}
       {asked && "remove" in asked && <RemoveChannelDialog channel={channel} onClose={close} />}
       {asked && "message" in asked && (
         <Dialog title="Delete this message?" action="Delete" danger onAction={() => chat.deleteMessage(asked.message)} onClose={close}>

@@ -5,11 +5,12 @@ import { useChatState } from "./chat-context.tsx";
 export function People() {
   const here = useChatState((state) => state.here);
   const users = useChatState((state) => state.users);
+  const isLive = useChatState((state) => state.connection === "live");
   const self = useChatState((state) => state.self);
   return (
     <aside className="people" id="people" aria-label="Who is here">
       <h2>
-        Here now <span>{here.length}</span>
+        {isLive ? "Here now" : "Here when last heard"} <span>{here.length}</span>
       </h2>
       <ul>
         {here.map((id) => {

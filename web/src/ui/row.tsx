@@ -95,7 +95,7 @@ export const Row = memo(function Row({ message, name, day, today, isNew, isFirst
     <li className="row" data-first={isFirst || undefined} data-id={message.id}>
       {day !== undefined && <h3 className="day">{sayDay(day, today)}</h3>}
       {isNew && <p className="new-line">New</p>}
-      <div className="row-body">
+      <div className="row-body" tabIndex={-1}>
         <div className="row-side">
           {isFirst ? <Avatar id={message.user_id} name={name} /> : <Time className="row-time" at={message.time} />}
         </div>
@@ -104,7 +104,9 @@ export const Row = memo(function Row({ message, name, day, today, isNew, isFirst
             <b>{name}</b>
             {isFirst && <Time at={message.time} />}
           </p>
-          {isEditing ? <Editor message={message} onEnd={on.onEditEnd} /> : <MessageText text={message.message_text} />}
+          <div data-place>
+            {isEditing ? <Editor message={message} onEnd={on.onEditEnd} /> : <MessageText text={message.message_text} />}
+          </div>
           {message.edited_at !== undefined && !isEditing && <p className="edited">changed</p>}
         </div>
         {(isOwn || canDelete) && !isEditing && (
@@ -158,9 +160,6 @@ export function OutgoingRow({ item, isFirst, onTakeBack }: OutgoingRowProps) {
               <div className="row-offers">
                 <button type="button" className="button small" onClick={() => onTakeBack(item.key, item.text)}>
                   Change it
-                </button>
-                <button type="button" className="button small" onClick={() => chat.outbox.retry(item.key)}>
-                  Send again
                 </button>
                 <button type="button" className="button small quiet" onClick={() => chat.outbox.drop(item.key)}>
                   Discard

@@ -11,14 +11,25 @@ export interface Scroll {
   readonly toEnd: () => void;
 }
 
-/** `firstId` is the first item's; `version` is another with each change of the items. */
+/** Where an item stands in what is scrolled; scrolling does not change it. */
+function placeOf(element: Element, scroller: Element): number {
+  return element.getBoundingClientRect().top + scroller.scrollTop;
+}
+
+/** `firstId` is the first item's; `version` is another with each change of the items. Each item says with `data-place` what of it must not move. */
 export function useScroll(firstId: number | undefined, version: unknown): Scroll {
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLOListElement>(null);
-  const fromEnd = useRef(0);
   const pinned = useRef(true);
   const lastFirstId = useRef(firstId);
+  /** The first item as it was shown last. */
+  const first = useRef<{ element: Element; place: number }>(undefined);
   const [isAtEnd, setIsAtEnd] = useState(true);
+
+  const rememberFirst = useCallback(() => {
+    const element = list.current?.querySelector("[data-place]");
+    first.current = element && scroller.current ? { element, place: placeOf(element, scroller.current) } : undefined;
+  }, []);
 
   const toEnd = useCallback(() => {
     pinned.current = true;
@@ -29,8 +40,7 @@ export function useScroll(firstId: number | undefined, version: unknown): Scroll
   const onScroll = useCallback(() => {
     const element = scroller.current;
     if (!element) return;
-    fromEnd.current = element.scrollHeight - element.scrollTop;
-    pinned.current = fromEnd.current - element.clientHeight < endPx;
+    pinned.current = element.scrollHeight - element.scrollTop - element.clientHeight < endPx;
     setIsAtEnd(pinned.current);
   }, []);
 
@@ -41,18 +51,23 @@ export function useScroll(firstId: number | undefined, version: unknown): Scroll
     const isPrepended = firstId !== undefined && lastFirstId.current !== undefined && firstId < lastFirstId.current;
     lastFirstId.current = firstId;
     if (pinned.current) element.scrollTop = element.scrollHeight;
-    // Not every browser holds the place by itself, and none does at the very top.
-    else if (isPrepended) element.scrollTop = element.scrollHeight - fromEnd.current;
-    fromEnd.current = element.scrollHeight - element.scrollTop;
+    else if (isPrepended && first.current) {
+      // Browsers that hold the place by themselves do not at the very top, and others never do: here it is done once, by us.
+      element.style.overflowAnchor = "none";
+      element.scrollTop += placeOf(first.current.element, element) - first.current.place;
+      requestAnimationFrame(() => requestAnimationFrame(() => element.style.removeProperty("overflow-anchor")));
+    }
+    rememberFirst();
   }, [version]);
 
   useEffect(() => {
     const observer = new ResizeObserver(() => {
       if (pinned.current && scroller.current) scroller.current.scrollTop = scroller.current.scrollHeight;
+      rememberFirst();
     });
     for (const element of [scroller.current, list.current]) if (element) observer.observe(element);
     return () => observer.disconnect();
-  }, []);
+  }, [rememberFirst]);
 
   return { scroller, list, isAtEnd, onScroll, toEnd };
 }

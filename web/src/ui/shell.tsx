@@ -2,6 +2,7 @@
 import { useEffect, useState } from "react";
 import { ChannelDialog } from "./channel-dialog.tsx";
 import { useChat, useChatState } from "./chat-context.tsx";
+import { ConnectionNotice } from "./connection.tsx";
 import { Conversation } from "./conversation.tsx";
 import { Mark } from "./icons.tsx";
 import { useIsWide } from "./media.ts";
@@ -75,7 +76,11 @@ export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
       <Sidebar openId={open?.id} onMake={() => setMaking(true)} onSignOut={onSignOut} />
       {open && <Conversation key={open.id} channel={open} />}
       {!open && channels?.size === 0 && <Welcome onMake={() => setMaking(true)} />}
-      {!open && channels?.size !== 0 && <main className="blank" aria-busy={channels === undefined} />}
+      {!open && channels?.size !== 0 && (
+        <main className="blank" aria-busy={channels === undefined}>
+          <ConnectionNotice />
+        </main>
+      )}
       <Outdated />
       {making && <ChannelDialog onClose={() => setMaking(false)} />}
     </div>

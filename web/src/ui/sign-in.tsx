@@ -37,14 +37,14 @@ export function SignIn({ session, note }: { session: Session; note: string | und
   return (
     <main className="door">
       <div className="door-brand">
-        <Mark size={44} />
+        <Mark size={40} />
         <h1>Keenchat</h1>
         <p>
-          {known ? "Sign in to the conversation at " : "Join the conversation at "}
-          <b>{location.host}</b>
+          The conversation at <b>{location.host}</b>
         </p>
       </div>
       <form ref={form} className="door-form" onSubmit={submit}>
+        <h2>{known ? "Sign in" : "Make an account"}</h2>
         {note !== undefined && problem === undefined && (
           <p className="note" role="status">
             {note}

@@ -1,5 +1,5 @@
 /** Owns how a message's text is shown: as it was typed, with web addresses made links. */
-import { Fragment, type ReactNode } from "react";
+import { Fragment, type ReactNode, useState } from "react";
 
 const address = /\bhttps?:\/\/[^\s<>"'`]+/gi;
 /** What follows an address in a sentence is not part of it. */
@@ -31,10 +31,26 @@ function withLinks(text: string): ReactNode {
   return parts.map((part, index) => (typeof part === "string" ? <Fragment key={`text-${String(index)}`}>{part}</Fragment> : part));
 }
 
+const longCharacters = 1_500;
+const longLines = 24;
+
+function isLong(text: string): boolean {
+  return text.length > longCharacters || (text.length > longLines && text.split("\n", longLines + 1).length > longLines);
+}
+
 export function MessageText({ text }: { text: string }) {
+  const [isWhole, setIsWhole] = useState(false);
+  const isCut = !isWhole && isLong(text);
   return (
-    <p className="text" dir="auto">
-      {withLinks(text)}
-    </p>
+    <>
+      <p className="text" dir="auto" data-cut={isCut || undefined}>
+        {withLinks(text)}
+      </p>
+      {isLong(text) && (
+        <button type="button" className="link" aria-expanded={isWhole} onClick={() => setIsWhole(!isWhole)}>
+          {isWhole ? "Show less" : "Show all"}
+        </button>
+      )}
+    </>
   );
 }

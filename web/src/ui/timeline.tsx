@@ -30,7 +30,7 @@ function Older({ channelId, firstId }: { channelId: number; firstId: number | un
   useEffect(() => {
     if (!sentinel.current || failed) return;
     const observer = new IntersectionObserver(
-      ([entry]) => entry?.isIntersecting && chat.loadOlder(channelId).catch(() => setFailed(true)),
+      (entries) => entries.at(-1)?.isIntersecting && chat.loadOlder(channelId).catch(() => setFailed(true)),
       { root: sentinel.current.closest(".scroller"), rootMargin: `${aheadPx}px 0px 0px 0px` },
     );
     observer.observe(sentinel.current);
