@@ -25,12 +25,8 @@ const join = (frames: readonly Buffer[]) => Buffer.concat(frames);
 export const plainWire: Wire<Buffer> = {
   shared: true,
   join,
-  encode: (name, payload, id) => textFrame(plainText(name, payload, id)),
+  encode: (name, payload, id) => textFrame(`{"event":${JSON.stringify(name)},"data":${payload}${id === undefined ? "" : `,"id":"${id}"`}}`),
 };
-
-export function plainText(name: string, payload: string, id?: string): string {
-  return `{"event":${JSON.stringify(name)},"data":${payload}${id === undefined ? "" : `,"id":"${id}"`}}`;
-}
 
 /** Server-sent events. JSON holds no line break, so one `data:` line is enough. */
 export const sseWire: Wire<Buffer> = {
