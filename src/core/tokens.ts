@@ -49,9 +49,7 @@ export class SessionTokens implements Tokens {
 
   /** Ends a session here and now: its token is refused from the next request on, and `onEnd` is told. */
   end(sessionId: number): void {
-    const token = this.#tokenOf.get(sessionId);
-    if (token !== undefined) this.#remembered.delete(token);
-    this.#tokenOf.delete(sessionId);
+    this.#forgetSession(sessionId);
     this.#ended.add(sessionId);
     trim(this.#ended, maxRemembered);
     for (const listener of this.#listeners) listener(sessionId);
@@ -73,11 +71,19 @@ export class SessionTokens implements Tokens {
     this.#listeners.add(listener);
   }
 
+  #forgetSession(sessionId: number): void {
+    const token = this.#tokenOf.get(sessionId);
+    if (token !== undefined) this.#remembered.delete(token);
+    this.#tokenOf.delete(sessionId);
+  }
+
   async #look(token: string): Promise<Caller> {
     const sessionId = await this.#sessionId(token);
     const session = await this.#findSession(sessionId);
     if (!session || this.#ended.has(sessionId)) throw refused();
     const caller = { ...session, sessionId };
+    // Base64 spells one signature in several ways: only one is remembered, so that none outlives the session.
+    this.#forgetSession(sessionId);
     this.#remembered.set(token, caller);
     this.#tokenOf.set(sessionId, token);
     trim(this.#remembered, maxRemembered);
