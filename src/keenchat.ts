@@ -190,7 +190,8 @@ async function serve(
   const bus = await openBus(config, secret, clock, logger);
   const tokens = new SessionTokens(secret, clock, createSessionFinder(config, read), fresh);
   const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
-  tokens.onEnd((sessionId) => connections.endSession(sessionId));
+  // In the next turn: whoever signs out over the socket that this ends gets the answer first.
+  tokens.onEnd((sessionId) => setImmediate(() => connections.endSession(sessionId)));
   const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, node);
   const web = await openWeb({
     directory: webDirectory,

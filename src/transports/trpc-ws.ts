@@ -17,6 +17,8 @@ import { callProcedure } from "./procedures.ts";
 import type { Connection, Protocol } from "./socket.ts";
 
 const maxBatchSize = 20;
+/** Every frame of a subscription repeats its id. */
+const maxIdLength = 64;
 const paramsWithinMs = 10_000;
 
 type RpcId = number | string;
@@ -162,17 +164,22 @@ export class TrpcSocket implements Protocol, Socket {
     return createContext(options.services, { caller: (await this.#caller) ?? null, origin, requestId, socket: this });
   }
 
-  /** Tells why, and closes: this socket will never be anybody's. */
+  /** Tells why, and closes: this socket will never be anybody's. Where the fault is ours, its client may come back. */
   #refuse(error: unknown): void {
     this.#sendError(null, error);
+    const { tokenInvalid, abuse, goingAway } = closeCodes;
     const { code } = describeError(error);
-    this.#connection.slot.end(code === "UNAUTHORIZED" ? closeCodes.tokenInvalid : closeCodes.abuse, "connection refused");
+    this.#connection.slot.end(code === "UNAUTHORIZED" ? tokenInvalid : code === "BAD_REQUEST" ? abuse : goingAway, "connection refused");
   }
 
   /** Takes frames that are not for the adapter: those of `events` subscriptions, and those over a limit. */
   #take(message: unknown): boolean {
     if (!isObject(message) || !isRpcId(message["id"])) return false;
     const { id, method, params } = message as unknown as RpcMessage & { id: RpcId };
+    if (typeof id === "string" && id.length > maxIdLength) {
+      this.#sendError(null, new AppError("BAD_REQUEST", `An id has at most ${maxIdLength} characters.`));
+      return true;
+    }
     if (method === "subscription.stop") {
       if (!this.#feeds.has(id)) return false;
       this.#stop(id);
@@ -224,7 +231,12 @@ export class TrpcSocket implements Protocol, Socket {
     const connection = this.#connection;
     this.#send({ id, result: { type: "started" } });
     const { channels, cursor } = follow;
-    const feed = await options.feeds.open({ wire: trpcWire(id), sink: connection, channels, announce: true }, cursor);
+    const opening = options.feeds.open({ wire: trpcWire(id), sink: connection, channels, announce: true }, cursor);
+    // Where the log cannot be read the client is sent away: it comes back with its cursor, where after an error it would not.
+    const feed = await opening.catch((error: unknown) => {
+      connection.slot.end(closeCodes.goingAway, "no events to follow");
+      throw error;
+    });
     if (this.#feeds.has(id) && connection.open) this.#feeds.set(id, feed);
     else feed.close();
   }

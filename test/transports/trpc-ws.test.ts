@@ -240,6 +240,25 @@ test("an id that is in use is refused, for a call as for a subscription", async 
   raw.ws.close();
 });
 
+test("an id that every frame would repeat is short, or is refused", async () => {
+  const raw = await openRaw(`${server.wsUrl}/trpc`);
+  for (const frame of [{ method: "subscription", params: { path: "events" } }, query(0, "channel.get", { id: 1 })])
+    raw.send({ ...frame, id: "x".repeat(65) });
+  const refusals = await raw.inbox.count("refusals", 2, ({ error }) => error?.data.code === "BAD_REQUEST");
+  for (const { id } of refusals) expect(id).toBe(null);
+  raw.send(query("x".repeat(64), "channel.get", { id: 1 }));
+  await raw.inbox.take("the answer", ({ id, result }) => id === "x".repeat(64) && result?.data.title === "General");
+  raw.ws.close();
+});
+
+test("who signs out over a socket is answered before it is closed", async () => {
+  const { token } = await signUp(server, "leaver");
+  const raw = await openRaw(`${server.wsUrl}/trpc?auth=${token}`);
+  raw.send({ id: 1, method: "mutation", params: { path: "auth.logout" } });
+  expect(await within(10_000, "the close", raw.closed)).toBe(4001);
+  expect(raw.inbox.items).toMatchObject([{ id: 1, result: { type: "data" } }]);
+});
+
 test("the events subscription wants a token where ANONYMOUS_READ is false", async () => {
   await using own = await startServer({ ANONYMOUS_READ: "false" });
   const { token } = await signUp(own, "ann");
