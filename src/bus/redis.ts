@@ -90,7 +90,6 @@ class RedisBus implements Bus {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopPulse();
-    await this.#connecting?.catch(() => {});
     // What was said last is heard, unless nothing is.
     const said = this.#publisher?.isReady ? this.#publisher.close() : Promise.resolve();
     await Promise.race([said.catch(() => {}), new Promise<void>((resolve) => this.#options.clock.after(farewellMs, resolve))]);
@@ -116,6 +115,8 @@ class RedisBus implements Bus {
     const { url, channel } = this.#options;
     const connections = [createConnection(url), createConnection(url)] as const;
     const [publisher, subscriber] = connections;
+    // Known from the start: a Redis that takes a connection and then says nothing is dropped like one that falls silent.
+    this.#connections = [...connections];
     try {
       await Promise.all(connections.map((connection) => connection.connect()));
       await subscriber.subscribe(channel, (text) => {
@@ -130,7 +131,6 @@ class RedisBus implements Bus {
       for (const connection of connections) destroy(connection);
       return;
     }
-    this.#connections = [...connections];
     this.#publisher = publisher;
     this.publish(pulseTopic, this.#pulse);
     // One that breaks takes the other along, and both are made again.

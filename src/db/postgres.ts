@@ -11,6 +11,7 @@ const readLinks = 3;
 const oldestVersion = 150_000;
 /** Any number; the same in every version of Keenchat, so that two of them never migrate together. */
 const migrationLock = 5_336_824;
+const farewellMs = 1_000;
 
 /** Reads over the connection that has the least to do. Nothing is lost by asking again, so a cut connection is not noticed. */
 class PostgresRead implements Read {
@@ -202,8 +203,11 @@ export async function openPostgres(url: string): Promise<Database> {
       }
     },
     async close() {
-      await Promise.all([writeLink, ...read.links].map((link) => link.close()));
-      await orm.close();
+      const closed = Promise.all([...[writeLink, ...read.links].map((link) => link.close()), orm.close()]);
+      let timer: NodeJS.Timeout | undefined;
+      // A database that is silent does not say goodbye either.
+      await Promise.race([closed, new Promise((resolve) => (timer = setTimeout(resolve, farewellMs)))]);
+      clearTimeout(timer);
     },
   };
 }

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { describe, expect, test } from "vitest";
 import { MemoryBuses } from "../../src/bus/memory.ts";
 import { openRedisBus } from "../../src/bus/redis.ts";
@@ -6,7 +8,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { randomTag } from "../../src/core/random.ts";
 import { leftOut, redisUrl } from "../support/database.ts";
 import { RedisServer } from "../support/redis-server.ts";
-import { Inbox } from "../support/wait.ts";
+import { Inbox, within } from "../support/wait.ts";
 
 type Join = (onError?: (error: unknown) => void) => Promise<Bus>;
 const ignore = () => {};
@@ -118,6 +120,19 @@ redisTests("a bus over Redis", () => {
     bus.publish("t", "found");
     await inbox.take("the message", (message) => message === "found");
     await bus.close();
+  });
+
+  test("is not held up by a Redis that takes connections and says nothing, neither in coming back nor in going", async () => {
+    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    const connections = new Inbox<Socket>();
+    silent.on("connection", (socket) => connections.push(socket));
+    await once(silent, "listening");
+    const bus = await joinRedis(`redis://127.0.0.1:${(silent.address() as AddressInfo).port}`)();
+    // Two at a time: it has given up on the first ones, and tries again.
+    await connections.count("connections", 4, () => true, 15_000);
+    await within(5_000, "the close", bus.close());
+    for (const socket of connections.items) socket.destroy();
+    silent.close();
   });
 
   test("begins to carry when Redis comes, where it was away at the start", async () => {

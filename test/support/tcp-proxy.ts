@@ -4,9 +4,10 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
  * `pass`: as if it were not there. `cut`: nobody is let through, and who was is thrown out. `swallow`: connections stay and open,
- * and nothing arrives. `swallow answers`: one way only.
+ * and nothing arrives. `swallow answers`: one way only. `freeze`: as the other side's machine that has stopped, goodbyes are not
+ * heard either.
  */
-export type WireState = "pass" | "cut" | "swallow" | "swallow answers";
+export type WireState = "pass" | "cut" | "swallow" | "swallow answers" | "freeze";
 
 interface Pair {
   readonly client: Socket;
@@ -41,7 +42,11 @@ export class TcpProxy {
 
   set(state: WireState): void {
     this.#state = state;
-    if (state === "cut") for (const pair of this.#pairs) destroy(pair);
+    for (const pair of this.#pairs) {
+      if (state === "cut") destroy(pair);
+      else if (state === "freeze") pair.client.pause();
+      else pair.client.resume();
+    }
   }
 
   /** Lets the next question that matches through, and cuts its connection before the answer. Resolves when that has happened. */

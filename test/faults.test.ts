@@ -1,0 +1,73 @@
+/** What a database that is away, and no more than that, does to sockets and to the stop. */
+import { describe, expect, test } from "vitest";
+import { createPostgres, leftOut } from "./support/database.ts";
+import { post, request, signUp } from "./support/http.ts";
+import { startServer } from "./support/server.ts";
+import { TcpProxy } from "./support/tcp-proxy.ts";
+import { within } from "./support/wait.ts";
+import { PlainClient } from "./support/wires.ts";
+
+/** A server that reaches its database over a wire which a test can cut. */
+async function startBehindWire() {
+  const database = await createPostgres();
+  const url = new URL(database.url);
+  const wire = await TcpProxy.start(Number(url.port || 5432));
+  url.port = String(wire.port);
+  const server = await startServer({ DATABASE_URL: url.href });
+  return {
+    server,
+    wire,
+    async [Symbol.asyncDispose]() {
+      await server.close();
+      await wire.close();
+      await database.drop();
+    },
+  };
+}
+
+const postgresTests = leftOut("postgres") ? describe.each<number>([]) : describe.each([1]);
+postgresTests("with PostgreSQL away", () => {
+  test("a tRPC subscription that would resume is sent away, never left in silence, and comes back to everything", async () => {
+    await using installation = await startBehindWire();
+    const { server, wire } = installation;
+    const { token } = await signUp(server, "ann");
+    const { body } = await request(server, "GET", "/event");
+    await post(server, token, 1, "missed");
+    const client = new PlainClient(`${server.wsUrl}/trpc`);
+    await within(10_000, "opening", client.opened);
+    wire.set("cut");
+    const subscription = { id: 1, method: "subscription", params: { path: "events", lastEventId: body.cursor } };
+    client.ws.send(JSON.stringify(subscription));
+    expect(await within(10_000, "the close", client.closed)).toMatchObject({ code: 1001 });
+    wire.set("pass");
+    await within(
+      10_000,
+      "the database",
+      (async () => {
+        while ((await request(server, "GET", "/event")).status !== 200);
+      })(),
+    );
+    const again = new PlainClient(`${server.wsUrl}/trpc`);
+    await within(10_000, "opening", again.opened);
+    again.ws.send(JSON.stringify(subscription));
+    await again.inbox.take("the message", (frame) => JSON.stringify(frame).includes('"missed"'), 15_000);
+    again.cut();
+  });
+
+  test("a token that cannot be looked up is not called bad: its socket is told to come back", async () => {
+    await using installation = await startBehindWire();
+    const { server, wire } = installation;
+    const { token } = await signUp(server, "ann");
+    wire.set("cut");
+    const client = new PlainClient(`${server.wsUrl}/trpc?auth=${token}`);
+    expect(await within(10_000, "the close", client.closed)).toMatchObject({ code: 1001 });
+  });
+
+  test("a database that has fallen silent does not hold up the stop", async () => {
+    await using installation = await startBehindWire();
+    const { server, wire } = installation;
+    await signUp(server, "ann");
+    wire.set("freeze");
+    await within(8_000, "the stop", server.close());
+  });
+});
