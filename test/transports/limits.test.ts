@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { request, signUp } from "../support/http.ts";
@@ -80,6 +82,24 @@ describe("MAX_SOCKETS_PER_ADDRESS", () => {
     expect((await upgrade(open.wsUrl, from("203.0.113.1"))).status).toBe(101);
     expect((await upgrade(open.wsUrl, from("203.0.113.2"))).status).toBe(429);
   });
+});
+
+test("who is refused an upgrade and does not hang up is not waited for", async () => {
+  await using server = await startServer();
+  const { hostname, port } = new URL(server.wsUrl);
+  const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  socket.write(`GET /nothing HTTP/1.1\r\nHost: ${hostname}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk;
+  });
+  await within(10_000, "the answer", once(socket, "end"));
+  expect(text).toMatch(/^HTTP\/1\.1 404 /);
+  // Nothing of ours is open at its end, so what is sent there is answered with a reset.
+  const cut = once(socket, "error");
+  const sending = setInterval(() => socket.write("still here"), 10);
+  await within(10_000, "the reset", cut);
+  clearInterval(sending);
 });
 
 describe("on one tRPC socket", () => {
