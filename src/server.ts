@@ -22,8 +22,6 @@ async function main(): Promise<void> {
   const keenchat = await startKeenchat(config, { logger });
   process.off("SIGTERM", stopStarting);
   process.off("SIGINT", stopStarting);
-  const ready = `Keenchat is ready at ${keenchat.restUrl} (REST, tRPC) and ${keenchat.wsUrl} (real time)`;
-  process.stdout.write(process.stdout.isTTY ? `${ready}\n` : `${JSON.stringify({ level: "info", time: Date.now(), msg: ready })}\n`);
 
   let stopping = false;
   const stop = (): void => {
@@ -44,6 +42,10 @@ async function main(): Promise<void> {
   process.on("disconnect", () => process.exit(1));
   process.on("unhandledRejection", (error) => logger.error({ err: error }, "a promise was left alone"));
   process.on("uncaughtException", (error) => logger.error({ err: error }, "an error was left alone"));
+
+  // Said last: whoever reads it may stop us at once.
+  const ready = `Keenchat is ready at ${keenchat.restUrl} (REST, tRPC) and ${keenchat.wsUrl} (real time)`;
+  process.stdout.write(process.stdout.isTTY ? `${ready}\n` : `${JSON.stringify({ level: "info", time: Date.now(), msg: ready })}\n`);
 }
 
 main().catch((error: unknown) => {
