@@ -16,7 +16,7 @@ export interface TestDatabase {
 export const postgresUrl = process.env["KEENCHAT_TEST_POSTGRES"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 export const redisUrl = process.env["KEENCHAT_TEST_REDIS"] ?? "redis://127.0.0.1:6379";
 
-function createSqlite(): TestDatabase {
+export function createSqlite(): TestDatabase {
   const directory = mkdtempSync(join(tmpdir(), "keenchat-test-"));
   return { url: `sqlite:${join(directory, "keenchat.db")}`, drop: async () => rmSync(directory, { recursive: true, force: true }) };
 }

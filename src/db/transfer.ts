@@ -1,0 +1,86 @@
+/**
+ * Owns moving an installation from SQLite to PostgreSQL: `npm run transfer -- --from sqlite:PATH --to postgres://…`. Everything goes
+ * along, ids, log and cursors included, in one transaction: a client goes on with the cursor it had.
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { ConfigError, configExitCode, type DatabaseTarget, readConfig } from "../config.ts";
+import type { Param, Read } from "../core/context.ts";
+import type { WriteConnection } from "./database.ts";
+import { openPostgres } from "./postgres.ts";
+import { openSqlite } from "./sqlite.ts";
+
+/** Each after those it refers to. */
+const tables = ["user", "session", "channel", "message", "message_key", "event", "counter", "setting"] as const;
+/** Ids that the database gives out itself, and never twice: not even those of what is gone. */
+const numbered = ["user", "session", "channel"] as const;
+const chunkRows = 500;
+
+type Row = Record<string, Param> & { rowid_: number };
+
+async function copyTable(from: Read, to: WriteConnection, table: string): Promise<number> {
+  let copied = 0;
+  for (let last = -1; ; ) {
+    const rows = await from.all<Row>(`select rowid as rowid_, * from "${table}" where rowid > ? order by rowid limit ?`, [last, chunkRows]);
+    const [first] = rows;
+    if (!first) return copied;
+    const columns = Object.keys(first).filter((column) => column !== "rowid_");
+    await to.insertMany(
+      table,
+      columns,
+      rows.map((row) => columns.map((column) => row[column] ?? null)),
+    );
+    copied += rows.length;
+    last = rows.at(-1)?.rowid_ ?? last;
+  }
+}
+
+/** Copies all into an empty PostgreSQL. @throws ConfigError where it holds something already. */
+export async function transfer(path: string, url: string, say: (line: string) => void): Promise<void> {
+  const from = await openSqlite(path);
+  try {
+    const to = await openPostgres(url);
+    try {
+      await to.transaction(async (connection) => {
+        const { seq } = await connection.lockCounter();
+        if (seq > 0) throw new ConfigError("--to names a database that is in use already: nothing was changed.");
+        // What the first migration has put there comes along with the rest.
+        for (const table of [...tables].reverse()) await connection.run(`delete from "${table}"`, []);
+        for (const table of tables) say(`${table}: ${await copyTable(from.read, connection, table)} rows`);
+        for (const table of numbered) {
+          const highest = await from.read.get<{ seq: number }>("select seq from sqlite_sequence where name = ?", [table]);
+          if (highest && highest.seq > 0) await connection.run(`select setval('${table}_id_seq', ?::bigint)`, [highest.seq]);
+        }
+      });
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+function targetOf(option: "from" | "to", value: string | undefined): DatabaseTarget {
+  if (value === undefined) throw new ConfigError(`--${option} is missing: npm run transfer -- --from sqlite:PATH --to postgres://…`);
+  try {
+    return readConfig({ DATABASE_URL: value }).database;
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(error.message.replace("DATABASE_URL", `--${option}`)) : error;
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { from: { type: "string" }, to: { type: "string" } } });
+  const [from, to] = [targetOf("from", values.from), targetOf("to", values.to)];
+  if (from.kind !== "sqlite") throw new ConfigError("--from must be sqlite:PATH");
+  if (to.kind !== "postgres") throw new ConfigError("--to must be postgres://…");
+  await transfer(from.path, to.url, (line) => process.stdout.write(`${line}\n`));
+  process.stdout.write("Done. Start with the new DATABASE_URL; the old file was not changed.\n");
+}
+
+if (import.meta.main) {
+  main().catch((error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = error instanceof ConfigError ? configExitCode : 1;
+  });
+}
