@@ -15,6 +15,8 @@ const heartbeatMs = 15_000;
 const maxPayloadBytes = 64 * 1024;
 const connectWithinMs = 10_000;
 const closeGraceMs = 1_500;
+/** Who goes on asking without taking the answers is too slow: the library does not stop to read, and keeps what it cannot send. */
+const maxUnsentChars = 256 * 1024;
 
 /** What the library leaves untyped: its engine, and a transport's readiness. */
 interface Engine {
@@ -51,7 +53,9 @@ function serve(socket: Socket, options: SocketOptions): void {
   const end = (code: CloseCode, reason: string) => {
     const { socket: ws } = transport();
     ws?.close(code, reason);
-    if (!ws) socket.disconnect(true);
+    // Over polling the library waits until all that is left was taken; from who takes nothing it is taken back.
+    if (!ws && code === closeCodes.tooSlow) conn.close(true);
+    else if (!ws) socket.disconnect(true);
     else if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => ws.terminate());
   };
   const slot = connections.open({ address: origin.address, caller: null, end });
@@ -60,7 +64,12 @@ function serve(socket: Socket, options: SocketOptions): void {
     return;
   }
 
-  const send = (text: string) => void conn.send(text, { compress: false });
+  let unsent = 0;
+  const send = (text: string) => {
+    unsent = isFree() ? 0 : unsent + text.length;
+    if (unsent > maxUnsentChars) sink.tooSlow();
+    else conn.send(text, { compress: false });
+  };
   const sink: Sink<readonly string[]> = {
     get backlog() {
       return isFree() ? 0 : Number.POSITIVE_INFINITY;

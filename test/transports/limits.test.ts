@@ -102,6 +102,33 @@ test("who is refused an upgrade and does not hang up is not waited for", async (
   clearInterval(sending);
 });
 
+test("who asks over Socket.IO and takes no answer is ended before its answers pile up, and nobody else is", async () => {
+  await using server = await startServer();
+  const url = `${server.restUrl}/socket.io/?EIO=4&transport=polling`;
+  const open = async () => {
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
+    const session = `${url}&sid=${sid}`;
+    return {
+      async say(packets: string[]) {
+        const answer = await fetch(session, { method: "POST", body: packets.join("\u001e") });
+        await answer.text();
+        return answer.status;
+      },
+      take: async () => (await fetch(session)).text(),
+    };
+  };
+  const [deaf, other] = [await open(), await open()];
+  for (const client of [deaf, other]) expect(await client.say(["40"])).toBe(200);
+  // Each is answered with `identity failure`: some 80 KiB a round.
+  const asked = Array.from({ length: 3_000 }, () => '42["identify",null]');
+  let rounds = 0;
+  while ((await deaf.say(asked)) === 200 && rounds < 14) rounds += 1;
+  expect(rounds).toBeLessThan(14);
+  expect(await other.say(['42["connection"]'])).toBe(200);
+  expect(await other.take()).toMatch(/^40/);
+  expect(await other.take()).toContain("ready");
+});
+
 describe("on one tRPC socket", () => {
   async function openRaw(server: TestServer, token = "") {
     const client = new PlainClient(`${server.wsUrl}/trpc${token && `?auth=${token}`}`);
