@@ -9,9 +9,16 @@ const dayMs = 86_400_000;
 export const sayTime = (at: number): string => time.format(at);
 export const sayFull = (at: number): string => full.format(at);
 
+/** The day that was asked for last: neighbouring messages ask for the same, and thousands ask at once. */
+let known = { start: 0, end: 0 };
+
 /** A number that is the same for all times of one local day. */
 export function dayOf(at: number): number {
-  return new Date(at).setHours(0, 0, 0, 0);
+  if (at < known.start || at >= known.end) {
+    const start = new Date(at).setHours(0, 0, 0, 0);
+    known = { start, end: new Date(start).setHours(24, 0, 0, 0) };
+  }
+  return known.start;
 }
 
 export function sayDay(at: number, now: number): string {
