@@ -1,4 +1,4 @@
-/** The table of channels, and how a row goes out. */
+/** The table of channels. */
 import { defineEntity, p } from "@mikro-orm/core";
 import { rowId } from "../../core/row-id.ts";
 import { UserEntity } from "../user/user.entity.ts";

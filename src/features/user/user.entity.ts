@@ -1,4 +1,4 @@
-/** The table of users, and how a row goes out. */
+/** The table of users. */
 import { defineEntity, p } from "@mikro-orm/core";
 import { rowId } from "../../core/row-id.ts";
 
