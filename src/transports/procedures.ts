@@ -22,14 +22,14 @@ export const definitions: ReadonlyMap<string, ProcedureDefinition> = new Map(
 );
 
 /** Calls a procedure; its input is read only once it is known that the caller may call it. */
-export function callProcedure(path: string, ctx: Context, getRawInput: () => Promise<unknown>, signal?: AbortSignal): Promise<unknown> {
+export function callProcedure(path: string, ctx: Context, getRawInput: () => Promise<unknown>): Promise<unknown> {
   return callTRPCProcedure({
     router: appRouter,
     path,
     type: definitions.get(path)?.type ?? "query",
     ctx,
     getRawInput,
-    signal,
+    signal: undefined,
     batchIndex: 0,
   });
 }

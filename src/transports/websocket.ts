@@ -133,9 +133,6 @@ export function createWebSockets(options: WebSocketOptions) {
   );
 
   return {
-    get size() {
-      return open.size;
-    },
     stopHeartbeat,
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       const requestId = nextRequestId();

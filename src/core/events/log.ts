@@ -17,7 +17,6 @@ export interface LogEvent {
   payload: string | null;
   /** The data of an internal event, as JSON; no reader gets it. */
   readonly internal?: string;
-  readonly at: number;
   /** What each wire made of it, so that it is encoded once however many read it. */
   frames?: Map<object, unknown>;
 }
@@ -56,8 +55,8 @@ function ringSize(event: LogEvent): number {
 }
 
 function toLogEvent(row: EventRecord): LogEvent {
-  const { seq, tag, name, channelId, messageId, at } = row;
-  const position = { seq, id: toCursor(seq, tag), name, channelId, messageId, at };
+  const { seq, tag, name, channelId, messageId } = row;
+  const position = { seq, id: toCursor(seq, tag), name, channelId, messageId };
   return isInternal(name) ? { ...position, payload: null, internal: row.payload ?? "" } : { ...position, payload: row.payload };
 }
 
@@ -103,9 +102,8 @@ export class EventLog {
   }
 
   /** Calls back with each commit's events, in order, after they can be read. */
-  subscribe(listener: (events: readonly LogEvent[]) => void): () => void {
+  subscribe(listener: (events: readonly LogEvent[]) => void): void {
     this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
   }
 
   /** Takes over what this process has committed. Where others committed in between, the table has all of it in order. */

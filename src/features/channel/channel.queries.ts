@@ -10,6 +10,6 @@ export interface ChannelRecord {
 
 export const channelColumns = `id, title, description, user_id as "userId"`;
 
-export function findChannel(read: Pick<Read, "get">, id: number): Promise<ChannelRecord | undefined> {
+export function findChannel(read: Read, id: number): Promise<ChannelRecord | undefined> {
   return read.get(`select ${channelColumns} from channel where id = ?`, [id]);
 }

@@ -13,6 +13,6 @@ export interface MessageRecord {
 
 export const messageColumns = `id, channel_id as "channelId", user_id as "userId", message_text as "messageText", time, edited_at as "editedAt", client_message_id as "clientMessageId"`;
 
-export function findMessage(read: Pick<Read, "get">, id: number): Promise<MessageRecord | undefined> {
+export function findMessage(read: Read, id: number): Promise<MessageRecord | undefined> {
   return read.get(`select ${messageColumns} from message where id = ?`, [id]);
 }

@@ -29,7 +29,7 @@ function toUser(row: UserRecord): z.infer<typeof User> {
 }
 
 /** Whether this request makes the admin, where there is none: by name where `ADMIN` is set, else the first one from this machine. */
-async function becomesAdmin(ctx: Context, read: Pick<Read, "get">, username: string): Promise<boolean> {
+async function becomesAdmin(ctx: Context, read: Read, username: string): Promise<boolean> {
   const { admin } = ctx.rules;
   if (admin === undefined) return ctx.origin.local && (await read.get(`select id from "user" where admin`, [])) === undefined;
   if (usernameKey(admin) !== usernameKey(username)) return false;
@@ -37,7 +37,7 @@ async function becomesAdmin(ctx: Context, read: Pick<Read, "get">, username: str
 }
 
 /** Asked before the hashing, which is dear, and again inside the transaction, which is sure. */
-async function requireSignUp(ctx: Context, read: Pick<Read, "get">, username: string): Promise<void> {
+async function requireSignUp(ctx: Context, read: Read, username: string): Promise<void> {
   if (ctx.rules.signUp === "closed" && !ctx.caller?.admin && !(await becomesAdmin(ctx, read, username)))
     throw ctx.caller ? new AppError("FORBIDDEN", "Only an admin makes users here.") : new AppError("UNAUTHORIZED");
   if (await read.get(`select id from "user" where username_key = ?`, [usernameKey(username)]))
