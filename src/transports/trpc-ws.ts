@@ -123,13 +123,10 @@ export class TrpcSocket implements Protocol, Socket {
       return this.#sendError(null, new AppError("BAD_REQUEST", "The frame is not valid JSON."));
     }
     if (!this.#caller) return this.#readParams(message);
-    if (Array.isArray(message)) {
-      // Over-long batches are the adapter's to refuse, every call of them.
-      const rest = message.length > maxBatchSize ? message : message.filter((item) => !this.#take(item));
-      if (rest.length > 0) this.#handOver(rest);
-    } else if (!this.#take(message)) {
-      this.#handOver(message);
-    }
+    // Over-long batches are the adapter's to refuse, every call of them. Of the others each call goes alone: one that
+    // makes no sense is refused without its neighbours.
+    if (Array.isArray(message) && message.length > maxBatchSize) this.#handOver(message);
+    else for (const item of Array.isArray(message) ? message : [message]) if (!this.#take(item)) this.#handOver(item);
   }
 
   #readParams(message: unknown): void {
@@ -185,8 +182,9 @@ export class TrpcSocket implements Protocol, Socket {
       this.#stop(id);
       return true;
     }
-    if (!isObject(params)) return false;
-    const path = typeof params["path"] === "string" ? params["path"] : undefined;
+    const path = isObject(params) ? params["path"] : undefined;
+    // Refused by the adapter, under no id: nothing would be left to settle.
+    if (!isObject(params) || typeof path !== "string") return false;
     if (method !== "subscription" && method !== "query" && method !== "mutation") return false;
     if (this.#feeds.has(id) || this.#calls.has(id)) {
       this.#sendError(id, new AppError("BAD_REQUEST", "This id is in use already."), path);
@@ -209,7 +207,7 @@ export class TrpcSocket implements Protocol, Socket {
     return false;
   }
 
-  #refuseCall(id: RpcId, message: string, path: string | undefined): true {
+  #refuseCall(id: RpcId, message: string, path: string): true {
     this.#sendError(id, new AppError("TOO_MANY_REQUESTS", message, { retryAfterSeconds: 1 }), path);
     return true;
   }

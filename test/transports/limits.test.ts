@@ -187,6 +187,17 @@ describe("on one tRPC socket", () => {
     await client.close();
   });
 
+  test("a call that makes no sense takes no place, and its neighbours in the batch are carried out", async () => {
+    await using server = await startServer({ MAX_CALLS_PER_SOCKET: "2" });
+    const { client, inbox, send } = await openRaw(server);
+    for (let round = 0; round < 5; round += 1) {
+      send([{ id: round, method: "query", params: { path: 1 } }, query(100 + round), null]);
+      await inbox.take("the answer", ({ id, result }) => id === 100 + round && result !== undefined);
+    }
+    expect(inbox.items.filter(refused)).toEqual([]);
+    await client.close();
+  });
+
   test("a batch of 20 is carried out, one of 21 is refused whole", async () => {
     await using server = await startServer({ MAX_CALLS_PER_SOCKET: "20" });
     const { client, inbox, send } = await openRaw(server);
