@@ -29,17 +29,19 @@ async function derive(password: string, salt: Buffer, memory: number, time: numb
   });
 }
 
+function toText(salt: Buffer, tag: Buffer): string {
+  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${salt.toString("base64url")}$${tag.toString("base64url")}`;
+}
+
 export class Argon2Passwords implements Passwords {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
   /** Compared with where no user has the name, so that the answer takes as long as a wrong password. */
-  readonly #nobody =
-    `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${randomBytes(saltBytes).toString("base64url")}$${randomBytes(tagBytes).toString("base64url")}`;
+  readonly #nobody = toText(randomBytes(saltBytes), randomBytes(tagBytes));
 
   async hash(password: string): Promise<string> {
     const salt = randomBytes(saltBytes);
-    const tag = await this.#inTurn(() => derive(password, salt, memoryKib, passes, parallelism));
-    return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${parallelism}$${salt.toString("base64url")}$${tag.toString("base64url")}`;
+    return toText(salt, await this.#inTurn(() => derive(password, salt, memoryKib, passes, parallelism)));
   }
 
   async verify(password: string, hash: string | undefined): Promise<boolean> {

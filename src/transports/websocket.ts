@@ -1,5 +1,5 @@
 /** Owns the way to an open WebSocket: the upgrade, the handshake, and which wire a socket speaks. */
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
@@ -23,16 +23,8 @@ const heartbeatMs = 15_000;
 function refuse(socket: Duplex, error: unknown, requestId: string): void {
   const description = describeError(error);
   const body = JSON.stringify(toErrorBody(description, requestId));
-  const reasons: Record<number, string> = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    429: "Too Many Requests",
-    503: "Service Unavailable",
-  };
   const headers = [
-    `HTTP/1.1 ${description.status} ${reasons[description.status] ?? "Error"}`,
+    `HTTP/1.1 ${description.status} ${STATUS_CODES[description.status] ?? ""}`,
     "Connection: close",
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
