@@ -7,7 +7,7 @@ import { openRedisBus } from "./bus/redis.ts";
 import type { Config, DatabaseTarget } from "./config.ts";
 import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
-import type { Caller, Read } from "./core/context.ts";
+import type { Read } from "./core/context.ts";
 import { AppError } from "./core/errors.ts";
 import { Feeds } from "./core/events/feed.ts";
 import { endSession } from "./core/events/internal.ts";
@@ -26,7 +26,7 @@ import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
 import { refreshPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
-import { findSession, usernameKey } from "./features/user/user.queries.ts";
+import { findSession } from "./features/user/user.queries.ts";
 import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
 import { createDocs } from "./transports/docs.ts";
@@ -79,15 +79,6 @@ async function readSecret(config: Config, read: Read, writer: Writer): Promise<s
     if (!present) await transaction.insert(SettingEntity, { name, value });
     return value;
   });
-}
-
-function createSessionFinder(config: Config, read: Read) {
-  return async (sessionId: number): Promise<Omit<Caller, "sessionId"> | undefined> => {
-    const session = await findSession(read, sessionId);
-    if (!session) return undefined;
-    const { admin } = config.rules;
-    return { ...session, admin: admin === undefined ? Boolean(session.admin) : usernameKey(admin) === usernameKey(session.username) };
-  };
 }
 
 function hostForUrl(host: string | undefined): string {
@@ -188,7 +179,7 @@ async function serve(
   const feeds = new Feeds(log, clock, onError);
   const secret = await readSecret(config, read, writer);
   const bus = await openBus(config, secret, clock, logger);
-  const tokens = new SessionTokens(secret, clock, createSessionFinder(config, read), fresh);
+  const tokens = new SessionTokens(secret, clock, (sessionId) => findSession(read, config.rules, sessionId), fresh);
   const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
   // In the next turn: whoever signs out over the socket that this ends gets the answer first.
   tokens.onEnd((sessionId) => setImmediate(() => connections.endSession(sessionId)));

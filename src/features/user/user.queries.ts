@@ -1,5 +1,5 @@
 /** Look-ups of users that other features use too. */
-import type { Read } from "../../core/context.ts";
+import type { Caller, Read, Rules } from "../../core/context.ts";
 
 export interface UserRecord {
   id: number;
@@ -16,13 +16,13 @@ export function findUserWithHash(read: Read, username: string): Promise<(UserRec
   return read.get(`select id, username, password_hash as "passwordHash" from "user" where username_key = ?`, [usernameKey(username)]);
 }
 
-/** The user who holds a session, while it lasts. */
-export function findSession(
-  read: Read,
-  sessionId: number,
-): Promise<{ userId: number; username: string; admin: number | boolean; expiresAt: number } | undefined> {
-  return read.get(
+/** The user who holds a session, while it lasts. Where `ADMIN` is set, the name alone tells who is admin. */
+export async function findSession(read: Read, rules: Rules, sessionId: number): Promise<Omit<Caller, "sessionId"> | undefined> {
+  const session = await read.get<{ userId: number; username: string; admin: number | boolean; expiresAt: number }>(
     `select s.user_id as "userId", u.username, u.admin, s.expires_at as "expiresAt" from session s join "user" u on u.id = s.user_id where s.id = ?`,
     [sessionId],
   );
+  if (!session) return undefined;
+  const { admin } = rules;
+  return { ...session, admin: admin === undefined ? Boolean(session.admin) : usernameKey(admin) === usernameKey(session.username) };
 }
