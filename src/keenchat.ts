@@ -36,7 +36,7 @@ import { Cors, createRequestListener, type Exchange, send, sendJson } from "./tr
 import { createMetrics } from "./transports/metrics.ts";
 import { openApiDocument } from "./transports/openapi.ts";
 import { createRest } from "./transports/rest.ts";
-import { listen, portOf, stopListening } from "./transports/server.ts";
+import { listenOnBoth, portOf, stopListening } from "./transports/server.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
@@ -254,29 +254,17 @@ async function serve(
     rest,
     web,
   };
-  const { upgrade: onUpgrade } = webSockets;
-  const restServer = await listen({
-    variable: "PORT",
+  const servers = await listenOnBoth({
     port: config.port,
+    websocketsPort: config.websocketsPort,
     host: config.host,
     onRequest: createRequestListener({ cors, handle: createSite(handlers), onError, draining, onAnswer: metrics.countRequest }),
-    onUpgrade,
-  });
-  const wsServer = await listen({
-    variable: "WEBSOCKETS_PORT",
-    port: config.websocketsPort,
-    host: config.host,
-    onRequest: createRequestListener({ cors, handle: createSocketSite(handlers), onError, draining }),
-    onUpgrade,
-  }).catch((error: unknown) => {
-    restServer.close();
-    restServer.closeAllConnections();
-    throw error;
+    onSocketsRequest: createRequestListener({ cors, handle: createSocketSite(handlers), onError, draining }),
+    onUpgrade: webSockets.upgrade,
   });
 
   async function close(): Promise<void> {
     stopping = true;
-    const servers = [restServer, wsServer];
     const closed = servers.map(stopListening);
     connections.endAll();
     socketIo.close();
@@ -299,5 +287,6 @@ async function serve(
   }
 
   const host = hostForUrl(config.host);
+  const [restServer, wsServer] = servers;
   return { restUrl: `http://${host}:${portOf(restServer)}`, wsUrl: `ws://${host}:${portOf(wsServer)}`, close };
 }

@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConfigError } from "../config.ts";
 
-export interface PortOptions {
+interface PortOptions {
   /** The variable to name when the port cannot be had. */
   readonly variable: string;
   readonly port: number;
@@ -34,7 +34,7 @@ function refuseBare(error: NodeJS.ErrnoException, socket: Duplex): void {
 
 const openSockets = new WeakMap<Server, Set<Socket>>();
 
-export async function listen({ variable, port, host, onRequest, onUpgrade }: PortOptions): Promise<Server> {
+async function listen({ variable, port, host, onRequest, onUpgrade }: PortOptions): Promise<Server> {
   const server = createServer({
     requireHostHeader: false,
     requestTimeout: requestTimeoutMs,
@@ -84,6 +84,26 @@ async function bind(server: Server, port: number, host: string | undefined): Pro
   server.listen({ port, ...(host !== undefined && { host }) });
   await once(server, "listening");
   server.on("error", () => {});
+}
+
+interface BothPorts extends Pick<PortOptions, "host" | "onUpgrade"> {
+  readonly port: number;
+  readonly websocketsPort: number;
+  readonly onRequest: RequestListener;
+  readonly onSocketsRequest: RequestListener;
+}
+
+/** Listens on `PORT` and `WEBSOCKETS_PORT`, or on neither. */
+export async function listenOnBoth(options: BothPorts): Promise<readonly [rest: Server, sockets: Server]> {
+  const { port, websocketsPort, host, onRequest, onSocketsRequest, onUpgrade } = options;
+  const rest = await listen({ variable: "PORT", port, host, onRequest, onUpgrade });
+  try {
+    return [rest, await listen({ variable: "WEBSOCKETS_PORT", port: websocketsPort, host, onRequest: onSocketsRequest, onUpgrade })];
+  } catch (error) {
+    rest.close();
+    rest.closeAllConnections();
+    throw error;
+  }
 }
 
 /** Stops listening and ends every connection on which nothing is under way; resolves when the others are over too. */

@@ -1,9 +1,8 @@
 /** Owns the ports while the database is not there yet: the process is alive, and says why it is not ready. */
-import type { Server } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Config } from "../config.ts";
 import { Cors, createRequestListener, type Exchange, sendJson } from "./http.ts";
-import { listen } from "./server.ts";
+import { listenOnBoth } from "./server.ts";
 
 function refuseUpgrade(_request: unknown, socket: Duplex): void {
   socket.on("error", () => socket.destroy());
@@ -22,18 +21,10 @@ export async function openWaitingRoom(
     sendJson(response, 200, { status: "ok" });
   };
   const onRequest = createRequestListener({ cors: new Cors(corsOrigins), handle, onError, draining: () => false });
-  const servers: Server[] = [];
-  const close = async () => {
+  const servers = await listenOnBoth({ port, websocketsPort, host, onRequest, onSocketsRequest: onRequest, onUpgrade: refuseUpgrade });
+  return async () => {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of servers) server.closeAllConnections();
     await Promise.all(closed);
   };
-  try {
-    servers.push(await listen({ variable: "PORT", port, host, onRequest, onUpgrade: refuseUpgrade }));
-    servers.push(await listen({ variable: "WEBSOCKETS_PORT", port: websocketsPort, host, onRequest, onUpgrade: refuseUpgrade }));
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return close;
 }
