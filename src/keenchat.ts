@@ -1,13 +1,12 @@
 /** The composition root: everything the server is made of, put together in one place. */
 
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { MemoryBuses } from "./bus/memory.ts";
 import { openRedisBus } from "./bus/redis.ts";
 import type { Config, DatabaseTarget } from "./config.ts";
 import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
-import type { Read } from "./core/context.ts";
 import { AppError } from "./core/errors.ts";
 import { Feeds } from "./core/events/feed.ts";
 import { endSession } from "./core/events/internal.ts";
@@ -19,9 +18,9 @@ import { randomTag } from "./core/random.ts";
 import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
 import type { Database } from "./db/database.ts";
-import { SettingEntity } from "./db/log.entity.ts";
 import { openPostgres } from "./db/postgres.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
+import { readSecret } from "./db/secret.ts";
 import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Writer } from "./db/writer.ts";
 import { refreshPage } from "./features/event/event.router.ts";
@@ -66,20 +65,6 @@ const drainMs = 10_000;
 const followMs = 1_000;
 const openAgainMs = 1_000;
 const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
-
-/** The secret of this database, made where there is none yet. */
-async function readSecret(config: Config, read: Read, writer: Writer): Promise<string> {
-  if (config.authSecret !== undefined) return config.authSecret;
-  const name = "auth_secret";
-  const stored = await read.get<{ value: string }>("select value from setting where name = ?", [name]);
-  if (stored) return stored.value;
-  return writer.write(async (transaction) => {
-    const present = await transaction.find(SettingEntity, { name });
-    const value = present?.value ?? randomBytes(48).toString("base64url");
-    if (!present) await transaction.insert(SettingEntity, { name, value });
-    return value;
-  });
-}
 
 function hostForUrl(host: string | undefined): string {
   if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
@@ -177,7 +162,7 @@ async function serve(
   const node = randomTag(6);
   const writer = new Writer(database, log, clock, node);
   const feeds = new Feeds(log, clock, onError);
-  const secret = await readSecret(config, read, writer);
+  const secret = config.authSecret ?? (await readSecret(read, writer));
   const bus = await openBus(config, secret, clock, logger);
   const tokens = new SessionTokens(secret, clock, (sessionId) => findSession(read, config.rules, sessionId), fresh);
   const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
