@@ -71,7 +71,7 @@ export const variables = z.object({
     .string()
     .refine((value) => /^rediss?:\/\//.test(value) && URL.canParse(value), "must be redis://HOST:PORT or rediss://HOST:PORT")
     .optional()
-    .describe("Several nodes tell each other through it what is new, who is here and who is typing."),
+    .describe("Several nodes tell each other through it what is new, who is here, who is typing, and how many sockets an address has."),
   AUTH_SECRET: z
     .string()
     .refine((value) => Buffer.byteLength(value) >= 32, "must be at least 32 bytes long")

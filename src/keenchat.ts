@@ -14,6 +14,7 @@ import { EventLog } from "./core/events/log.ts";
 import { createEventReader } from "./core/events/reader.ts";
 import { createLogger, type Logger } from "./core/logger.ts";
 import { Argon2Passwords } from "./core/passwords.ts";
+import { Peers } from "./core/peers.ts";
 import { randomTag } from "./core/random.ts";
 import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
@@ -26,6 +27,7 @@ import { Writer } from "./db/writer.ts";
 import { refreshPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession } from "./features/user/user.queries.ts";
+import { Addresses } from "./transports/addresses.ts";
 import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
 import { createDocs } from "./transports/docs.ts";
@@ -165,10 +167,12 @@ async function serve(
   const secret = config.authSecret ?? (await readSecret(read, writer));
   const bus = await openBus(config, secret, clock, logger);
   const tokens = new SessionTokens(secret, clock, (sessionId) => findSession(read, config.rules, sessionId), fresh);
-  const connections = new Connections(clock, config.limits.socketsPerAddress, (sessionId) => tokens.hasEnded(sessionId));
+  const peers = new Peers(bus, clock, node);
+  const addresses = new Addresses(config.limits.socketsPerAddress, peers);
+  const connections = new Connections(clock, addresses, (sessionId) => tokens.hasEnded(sessionId));
   // In the next turn: whoever signs out over the socket that this ends gets the answer first.
   tokens.onEnd((sessionId) => setImmediate(() => connections.endSession(sessionId)));
-  const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, node);
+  const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, peers);
   const web = await openWeb({
     directory: webDirectory,
     clock,
@@ -267,6 +271,7 @@ async function serve(
     await writer.drain();
     webSockets.stopHeartbeat();
     presence.close();
+    peers.close();
     await bus.close();
     await database.close();
   }

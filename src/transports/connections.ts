@@ -1,6 +1,7 @@
-/** Owns the long-lived connections of this process, sockets and streams alike: how many an address has, and whose session they live on. */
+/** Owns the long-lived connections of this process, sockets and streams alike: each with its place, and the session it lives on. */
 import type { Clock } from "../core/clock.ts";
 import type { Caller } from "../core/context.ts";
+import type { Addresses } from "./addresses.ts";
 
 /** Why the server ends a connection: WebSocket close codes, part of the contract. */
 export const closeCodes = { goingAway: 1001, abuse: 1008, tokenInvalid: 4001, tooSlow: 4008 } as const;
@@ -45,13 +46,12 @@ const sweepMs = 1_000;
 
 export class Connections {
   readonly #slots = new Set<Slot>();
-  readonly #perAddress = new Map<string, number>();
-  readonly #maxPerAddress: number;
+  readonly #addresses: Addresses;
   readonly #hasEnded: (sessionId: number) => boolean;
 
   /** `hasEnded` tells of sessions that ended while their connection was being opened. */
-  constructor(clock: Clock, maxPerAddress: number, hasEnded: (sessionId: number) => boolean) {
-    this.#maxPerAddress = maxPerAddress;
+  constructor(clock: Clock, addresses: Addresses, hasEnded: (sessionId: number) => boolean) {
+    this.#addresses = addresses;
     this.#hasEnded = hasEnded;
     clock.every(sweepMs, () => {
       const now = clock.now();
@@ -65,10 +65,8 @@ export class Connections {
 
   /** A place for one more, or undefined where its address has too many already. */
   open(options: ConnectionOptions): Slot | undefined {
-    const count = this.#perAddress.get(options.address) ?? 0;
-    if (count >= this.#maxPerAddress) return undefined;
+    if (!this.#addresses.take(options.address)) return undefined;
     const slot = new Slot(this, options);
-    this.#perAddress.set(options.address, count + 1);
     this.#slots.add(slot);
     this.checkSession(slot);
     return slot;
@@ -80,10 +78,7 @@ export class Connections {
   }
 
   remove(slot: Slot): void {
-    if (!this.#slots.delete(slot)) return;
-    const count = (this.#perAddress.get(slot.address) ?? 1) - 1;
-    if (count === 0) this.#perAddress.delete(slot.address);
-    else this.#perAddress.set(slot.address, count);
+    if (this.#slots.delete(slot)) this.#addresses.release(slot.address);
   }
 
   /** Ends what lives on a session that is over. */

@@ -3,6 +3,7 @@ import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Presence } from "../../core/context.ts";
 import type { Ephemeral } from "../../core/events/feed.ts";
+import type { Peers } from "../../core/peers.ts";
 import { presenceEvents } from "./presence.events.ts";
 import { PresenceNodes, type Rooms } from "./presence.nodes.ts";
 
@@ -61,11 +62,10 @@ export class ChannelPresence implements Presence, Rooms {
   readonly #typing = new Map<string, Typing>();
   readonly #nodes: PresenceNodes;
 
-  /** `node` names this process on the bus. */
-  constructor(clock: Clock, announce: Announce, bus: Bus, node: string) {
+  constructor(clock: Clock, announce: Announce, bus: Bus, peers: Peers) {
     this.#clock = clock;
     this.#announce = announce;
-    this.#nodes = new PresenceNodes(bus, clock, node, this);
+    this.#nodes = new PresenceNodes(bus, peers, this);
   }
 
   close(): void {

@@ -1,0 +1,90 @@
+/**
+ * Owns who the other nodes are: each beats once a second, and says a little of itself with every beat. A node that falls silent is
+ * forgotten after so many of our own beats came back through the bus: the bus is the clock, so a bus that is away, a node that was
+ * stopped, and clocks that differ make nobody leave.
+ */
+import { z } from "zod";
+import type { Bus } from "./bus.ts";
+import type { Clock } from "./clock.ts";
+
+/** What nodes say of themselves about one thing. */
+export interface Subject {
+  /** What this node says; JSON. */
+  say(): unknown;
+  /** What another one says; undefined: it is gone. A newer version may say what this one does not know. */
+  hear(node: string, said: unknown): void;
+}
+
+/** `says` is by subject; null: the node leaves. */
+const Beat = z.object({ node: z.string(), says: z.record(z.string(), z.unknown()).nullable() });
+
+const topic = "peers";
+const beatMs = 1_000;
+const maxSilence = 15;
+
+export class Peers {
+  /** This node's name on the bus: another one for each start. */
+  readonly node: string;
+  readonly #bus: Bus;
+  readonly #subjects = new Map<string, Subject>();
+  /** Our own beats that came back since the last sign of life of each. */
+  readonly #silence = new Map<string, number>();
+  readonly #stop: (() => void)[];
+
+  constructor(bus: Bus, clock: Clock, node: string) {
+    this.node = node;
+    this.#bus = bus;
+    this.#stop = [bus.subscribe(topic, (text) => this.#receive(text)), clock.every(beatMs, () => this.#beat())];
+  }
+
+  /** How many nodes there are, this one among them. */
+  get size(): number {
+    return this.#silence.size + 1;
+  }
+
+  /** Adds a subject to every beat from the next one on. */
+  about(name: string, subject: Subject): void {
+    this.#subjects.set(name, subject);
+  }
+
+  /** Takes anything else that a node said as a sign of life. */
+  heard(node: string): void {
+    if (node !== this.node) this.#silence.set(node, 0);
+  }
+
+  close(): void {
+    for (const stop of this.#stop) stop();
+    this.#send(null);
+  }
+
+  #send(says: z.infer<typeof Beat>["says"]): void {
+    this.#bus.publish(topic, JSON.stringify({ node: this.node, says }));
+  }
+
+  #beat(): void {
+    this.#send(Object.fromEntries([...this.#subjects].map(([name, subject]) => [name, subject.say()])));
+  }
+
+  #receive(text: string): void {
+    const { success, data } = Beat.safeParse(JSON.parse(text));
+    if (!success) return;
+    const { node, says } = data;
+    if (node === this.node) this.#countSilence();
+    else if (says === null) this.#forget(node);
+    else {
+      this.heard(node);
+      for (const [name, subject] of this.#subjects) if (says[name] !== undefined) subject.hear(node, says[name]);
+    }
+  }
+
+  #countSilence(): void {
+    for (const [node, silence] of this.#silence) {
+      if (silence >= maxSilence) this.#forget(node);
+      else this.#silence.set(node, silence + 1);
+    }
+  }
+
+  #forget(node: string): void {
+    if (this.#silence.delete(node)) for (const subject of this.#subjects.values()) subject.hear(node, undefined);
+  }
+}

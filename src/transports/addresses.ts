@@ -1,0 +1,45 @@
+/** Owns how many connections each address has: on this node, to the one, and on the others, as they said a second ago at most. */
+import { z } from "zod";
+import type { Peers } from "../core/peers.ts";
+
+const Counts = z.array(z.tuple([z.string(), z.int()]));
+
+/** An address with less than this share of the limit on a node is not worth telling the others. */
+const toldShare = 1 / 16;
+
+export class Addresses {
+  readonly #max: number;
+  readonly #here = new Map<string, number>();
+  /** By node. */
+  readonly #elsewhere = new Map<string, ReadonlyMap<string, number>>();
+
+  constructor(max: number, peers: Peers) {
+    this.#max = max;
+    peers.about("addresses", {
+      say: () => [...this.#here].filter(([, count]) => count >= max * toldShare),
+      hear: (node, said) => this.#hear(node, said),
+    });
+  }
+
+  /** Counts one more, unless the address has as many as it may: then false. */
+  take(address: string): boolean {
+    const here = this.#here.get(address) ?? 0;
+    let all = here;
+    for (const counts of this.#elsewhere.values()) all += counts.get(address) ?? 0;
+    if (all >= this.#max) return false;
+    this.#here.set(address, here + 1);
+    return true;
+  }
+
+  release(address: string): void {
+    const left = (this.#here.get(address) ?? 1) - 1;
+    if (left === 0) this.#here.delete(address);
+    else this.#here.set(address, left);
+  }
+
+  #hear(node: string, said: unknown): void {
+    const { success, data } = Counts.safeParse(said);
+    if (success && data.length > 0) this.#elsewhere.set(node, new Map(data));
+    else this.#elsewhere.delete(node);
+  }
+}
