@@ -2,9 +2,10 @@
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Server, type Socket } from "socket.io";
+import type { Clock } from "../core/clock.ts";
 import type { Sink, Wire } from "../core/events/feed.ts";
 import { nextRequestId } from "../core/random.ts";
-import { type CloseCode, closeCodes } from "./connections.ts";
+import { type CloseCode, closeCodes, type Slot } from "./connections.ts";
 import { FrameRate } from "./frame-rate.ts";
 import { parseTarget, readToken } from "./gate.ts";
 import { type Exchange, sendOptions } from "./http.ts";
@@ -31,6 +32,8 @@ interface Transport {
   readonly socket?: { close(code: number, reason: string): void; terminate(): void };
 }
 
+type Conn = Socket["conn"];
+
 /** An event packet of Socket.IO's protocol, the same text in every version of it: encoded once, sent to all. */
 function packet(name: string, payload: string, id?: string): string {
   return `2[${JSON.stringify(name)},${payload}${id === undefined ? "" : `,"${id}"`}]`;
@@ -42,27 +45,27 @@ const socketIoWire: Wire<readonly string[]> = {
   join: (frames) => frames.flat(),
 };
 
-/** One Socket.IO client. Nothing is handed over before the transport has taken what came before: the library's own buffer has no bound. */
-function serve(socket: Socket, options: SocketOptions): void {
-  const { connections, clock, originOf, limits } = options;
-  const { conn, request } = socket;
-  const transport = () => conn.transport as unknown as Transport;
-  const isFree = () => transport().writable && (conn as unknown as { writeBuffer: unknown[] }).writeBuffer.length === 0;
-  const origin = originOf(request);
+function transportOf(conn: Conn): Transport {
+  return conn.transport as unknown as Transport;
+}
 
-  const end = (code: CloseCode, reason: string) => {
-    const { socket: ws } = transport();
-    ws?.close(code, reason);
+function endConn(conn: Conn, code: CloseCode, reason: string, clock: Clock): void {
+  const { socket: ws } = transportOf(conn);
+  if (!ws) {
     // Over polling the library waits until all that is left was taken; from who takes nothing it is taken back.
-    if (!ws && code === closeCodes.tooSlow) conn.close(true);
-    else if (!ws) socket.disconnect(true);
-    else if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => ws.terminate());
-  };
-  const slot = connections.open({ address: origin.address, caller: null, end });
-  if (!slot) {
-    end(closeCodes.abuse, "too many connections from this address");
+    conn.close(code === closeCodes.tooSlow);
     return;
   }
+  ws.close(code, reason);
+  if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => ws.terminate());
+}
+
+/** One Socket.IO client. Nothing is handed over before the transport has taken what came before: the library's own buffer has no bound. */
+function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
+  const { clock, originOf, limits } = options;
+  const { conn, request } = socket;
+  const isFree = () => transportOf(conn).writable && (conn as unknown as { writeBuffer: unknown[] }).writeBuffer.length === 0;
+  const origin = originOf(request);
 
   let unsent = 0;
   const send = (text: string) => {
@@ -75,7 +78,7 @@ function serve(socket: Socket, options: SocketOptions): void {
       return isFree() ? 0 : Number.POSITIVE_INFINITY;
     },
     write: (packets) => packets.forEach(send),
-    tooSlow: () => end(closeCodes.tooSlow, "too slow"),
+    tooSlow: () => slot.end(closeCodes.tooSlow, "too slow"),
   };
   const { query } = parseTarget(request.url ?? "/");
   const shim = new Shim({
@@ -89,23 +92,21 @@ function serve(socket: Socket, options: SocketOptions): void {
     token: readToken(request, query),
   });
 
-  const resumeWhenReady = () => transport().on("ready", () => shim.resume());
+  const resumeWhenReady = () => transportOf(conn).on("ready", () => shim.resume());
   resumeWhenReady();
   conn.on("upgrade", () => {
     resumeWhenReady();
     shim.resume();
   });
   const rate = new FrameRate(clock, limits.framesPerSecond);
-  conn.on("packet", () => rate.floods() && end(closeCodes.abuse, "too many frames"));
+  conn.on("packet", () => rate.floods() && slot.end(closeCodes.abuse, "too many frames"));
   socket.onAny((event: string, data: unknown) => shim.receive(event, typeof data === "function" ? undefined : data));
-  socket.on("disconnect", () => {
-    slot.close();
-    shim.close({ lingering: true });
-  });
+  socket.on("disconnect", () => shim.close({ lingering: true }));
 }
 
 /** Serves `/socket.io/` on any HTTP server, requests and upgrades alike. */
 export function createSocketIo(options: SocketOptions) {
+  const { connections, clock, originOf } = options;
   const io = new Server({
     serveClient: false,
     allowEIO3: true,
@@ -120,7 +121,20 @@ export function createSocketIo(options: SocketOptions) {
   // Attached to a server that never listens: what comes in has passed our gate and is handed to the engine.
   io.attach(new HttpServer());
   const engine = io.engine as unknown as Engine;
-  io.on("connection", (socket) => serve(socket, options));
+
+  /** The place of each client, from before it says what it wants; none where its address has too many. */
+  const slots = new WeakMap<Conn, Slot | undefined>();
+  io.engine.on("connection", (conn: Conn) => {
+    const end = (code: CloseCode, reason: string) => endConn(conn, code, reason, clock);
+    const slot = connections.open({ address: originOf(conn.request).address, caller: null, end });
+    slots.set(conn, slot);
+    if (slot) conn.on("close", () => slot.close());
+    else end(closeCodes.abuse, "too many connections from this address");
+  });
+  io.on("connection", (socket) => {
+    const slot = slots.get(socket.conn);
+    if (slot) serve(socket, slot, options);
+  });
 
   /** Refuses, before the handshake, what the shim could not make sense of after it. */
   function check(request: IncomingMessage): void {

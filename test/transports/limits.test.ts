@@ -71,6 +71,22 @@ describe("MAX_SOCKETS_PER_ADDRESS", () => {
     again.ws.close();
   });
 
+  test("counts a Socket.IO client that has opened a connection and said nothing yet", async () => {
+    await using server = await startServer({ MAX_SOCKETS_PER_ADDRESS: "1" });
+    const url = `${server.wsUrl}/socket.io/?EIO=4&transport=websocket`;
+    const silent = new WebSocket(url);
+    await within(10_000, "opening", once(silent, "open"));
+    expect((await upgrade(server.wsUrl)).status).toBe(429);
+    const second = new WebSocket(url);
+    expect((await within(10_000, "the close", once(second, "close")))[0]).toBe(1008);
+    expect(silent.readyState).toBe(WebSocket.OPEN);
+    silent.close();
+    await within(10_000, "the close", once(silent, "close"));
+    const next = await upgrade(server.wsUrl);
+    expect(next.status).toBe(101);
+    next.ws.close();
+  });
+
   test("counts the client's own address behind a trusted proxy, and believes nobody else", async () => {
     await using behind = await startServer({ MAX_SOCKETS_PER_ADDRESS: "1", TRUSTED_PROXIES: "127.0.0.1" });
     const from = (address: string) => ({ "x-forwarded-for": address });
