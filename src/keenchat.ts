@@ -179,7 +179,7 @@ async function serve(
     onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
     onError,
   });
-  const stopRetention = startRetention({ read, log, writer, clock, onError }, retention);
+  const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError }, retention);
   log.subscribe((events) => {
     for (const event of events) {
       if (event.name === endSession.name && event.internal !== undefined)

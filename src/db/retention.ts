@@ -14,7 +14,7 @@ export interface Retention {
 export const defaultRetention: Retention = { minAgeMs: 72 * 3_600_000, minEvents: 100_000 };
 
 const periodMs = 60_000;
-/** A wall clock that jumped ahead costs at most a tenth of the log an hour. */
+/** A wall clock that jumped ahead costs at most a tenth of the log an hour, whatever the number of nodes that prune. */
 const shareOfLog = 1 / 10 / 60;
 const chunkEvents = 500;
 const sessionGraceMs = 24 * 3_600_000;
@@ -25,11 +25,12 @@ async function findLast(
   log: EventLog,
   clock: Clock,
   retention: Retention,
+  nodes: number,
 ): Promise<{ first: number; last: number } | undefined> {
   const oldest = await read.get<{ seq: number }>("select seq from event order by seq limit 1", []);
   if (!oldest) return undefined;
   const first = oldest.seq;
-  const share = Math.ceil((log.head.seq - first + 1) * shareOfLog);
+  const share = Math.ceil(((log.head.seq - first + 1) * shareOfLog) / nodes);
   const bound = Math.min(log.head.seq - Math.max(retention.minEvents, 1), first + share - 1);
   const young = await read.get<{ seq: number }>("select seq from event where seq between ? and ? and at > ? order by seq limit 1", [
     first,
@@ -40,13 +41,20 @@ async function findLast(
   return last < first ? undefined : { first, last };
 }
 
+interface RetentionOptions {
+  readonly read: Read;
+  readonly log: EventLog;
+  readonly writer: Writer;
+  readonly clock: Clock;
+  /** How many nodes prune this log. */
+  readonly nodes: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
 /** Prunes once a minute; returns the way to stop. */
-export function startRetention(
-  { read, log, writer, clock, onError }: { read: Read; log: EventLog; writer: Writer; clock: Clock; onError: (error: unknown) => void },
-  retention: Retention,
-): () => void {
+export function startRetention({ read, log, writer, clock, nodes, onError }: RetentionOptions, retention: Retention): () => void {
   async function prune(): Promise<void> {
-    const run = await findLast(read, log, clock, retention);
+    const run = await findLast(read, log, clock, retention, nodes());
     for (let from = run?.first ?? 1; run && from <= run.last; from += chunkEvents) {
       const to = Math.min(from + chunkEvents - 1, run.last);
       await writer.maintain((connection) => connection.run("delete from event where seq between ? and ?", [from, to]));
