@@ -3,6 +3,7 @@ import { jwtVerify, SignJWT } from "jose";
 import type { Clock } from "./clock.ts";
 import type { Caller, Tokens } from "./context.ts";
 import { AppError } from "./errors.ts";
+import { RecentIds } from "./recent-ids.ts";
 
 const algorithm = "HS256";
 const maxRemembered = 10_000;
@@ -20,7 +21,7 @@ export class SessionTokens implements Tokens {
   readonly #remembered = new Map<string, Caller>();
   readonly #tokenOf = new Map<number, string>();
   /** Sessions that ended while somebody may still be looking them up. */
-  readonly #ended = new Set<number>();
+  readonly #ended = new RecentIds(maxRemembered);
   readonly #listeners = new Set<(sessionId: number) => void>();
 
   /** `fresh` resolves once every session end that was committed before is known here. */
@@ -51,7 +52,6 @@ export class SessionTokens implements Tokens {
   end(sessionId: number): void {
     this.#forgetSession(sessionId);
     this.#ended.add(sessionId);
-    trim(this.#ended, maxRemembered);
     for (const listener of this.#listeners) listener(sessionId);
   }
 
@@ -112,9 +112,9 @@ function refused(cause?: unknown): AppError {
 }
 
 /** Forgets what came first. */
-function trim(entries: Set<number> | Map<unknown, unknown>, max: number): void {
+function trim(entries: Map<unknown, unknown>, max: number): void {
   for (const key of entries.keys()) {
     if (entries.size <= max) return;
-    (entries as Set<unknown>).delete(key);
+    entries.delete(key);
   }
 }

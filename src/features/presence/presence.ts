@@ -2,8 +2,10 @@
 import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Presence } from "../../core/context.ts";
+import { AppError } from "../../core/errors.ts";
 import type { Ephemeral } from "../../core/events/feed.ts";
 import type { Peers } from "../../core/peers.ts";
+import { RecentIds } from "../../core/recent-ids.ts";
 import { presenceEvents } from "./presence.events.ts";
 import { PresenceNodes, type Rooms } from "./presence.nodes.ts";
 
@@ -60,6 +62,8 @@ export class ChannelPresence implements Presence, Rooms {
   readonly #announce: Announce;
   readonly #rooms = new Map<number, Room>();
   readonly #typing = new Map<string, Typing>();
+  /** Channels that were removed while somebody may still be on the way in. */
+  readonly #closed = new RecentIds(1_000);
   readonly #nodes: PresenceNodes;
 
   constructor(clock: Clock, announce: Announce, bus: Bus, peers: Peers) {
@@ -77,6 +81,7 @@ export class ChannelPresence implements Presence, Rooms {
   }
 
   enter(channelId: number, userId: number): (options?: { lingering?: boolean }) => void {
+    this.#requireOpen(channelId);
     const room = this.#room(channelId);
     const sockets = room.users.get(userId) ?? 0;
     room.users.set(userId, sockets + 1);
@@ -104,6 +109,7 @@ export class ChannelPresence implements Presence, Rooms {
 
   /** A channel is gone, and everybody in it is nowhere. */
   closeChannel(channelId: number): void {
+    this.#closed.add(channelId);
     for (const [key, { cancel }] of this.#typing) {
       if (!key.startsWith(`${channelId}:`)) continue;
       cancel();
@@ -120,6 +126,7 @@ export class ChannelPresence implements Presence, Rooms {
   }
 
   startTyping(channelId: number, userId: number): void {
+    this.#requireOpen(channelId);
     const now = this.#clock.monotonic();
     const before = this.#typing.get(`${channelId}:${userId}`);
     const tell = !before || now - before.toldAt >= typingToldMs;
@@ -158,6 +165,10 @@ export class ChannelPresence implements Presence, Rooms {
     const end = () => this.#endTyping(channelId, userId);
     if (typing) this.#keepTyping(channelId, userId, Number.NEGATIVE_INFINITY, patienceMs, end);
     else end();
+  }
+
+  #requireOpen(channelId: number): void {
+    if (this.#closed.has(channelId)) throw new AppError("NOT_FOUND", "There is no such channel.");
   }
 
   #settle(channelId: number, room: Room, node: string, users: Set<number>): void {

@@ -1,0 +1,22 @@
+/** Owns a set that remembers the last ids it was given, so many and no more. */
+
+export class RecentIds {
+  readonly #ids = new Set<number>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  add(id: number): void {
+    this.#ids.add(id);
+    for (const oldest of this.#ids) {
+      if (this.#ids.size <= this.#max) return;
+      this.#ids.delete(oldest);
+    }
+  }
+
+  has(id: number): boolean {
+    return this.#ids.has(id);
+  }
+}
