@@ -51,23 +51,33 @@ export interface Transaction extends Read {
 /** The changes a procedure can make: one transaction each. */
 export type Write = <T>(change: (transaction: Transaction) => Promise<T>) => Promise<T>;
 
-/** A transaction that many jobs share: reads on the writing connection, and inserts by the set. */
-export interface BatchTransaction extends Read {
+/** Reads of a transaction that many jobs share, by the set. */
+export interface BatchReads {
+  /** The rows whose `keyColumns` equal one of `keys`. `columns` is a select list. */
+  findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]>;
+}
+
+/** Writes of a transaction that many jobs share, by the set. What fails, fails the commit. */
+export interface BatchWrites {
   /** Wall time of the commit, the same for every job in it. */
   readonly now: number;
   nextMessageId(): number;
-  /** The rows whose `keyColumns` equal one of `keys`. `columns` is a select list. */
-  findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]>;
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void>;
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void;
   append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject?: Subject): void;
 }
 
-/** A kind of change whose jobs commit together: a result for each job, in their order; an AppError refuses that job alone. */
-export interface Batch<Value, Result> {
-  run(transaction: BatchTransaction, values: readonly Value[]): Promise<(Result | AppError)[]>;
+/**
+ * A kind of change whose jobs commit together. First everything is read, then everything is written and nothing is waited for:
+ * two ways to the database and back, however many jobs there are.
+ */
+export interface Batch<Value, Known, Result> {
+  /** What `write` has to know, as it is while no other writer changes it. */
+  read(reads: BatchReads, values: readonly Value[]): Promise<Known>;
+  /** A result for each job, in their order; an AppError refuses that job alone. */
+  write(writes: BatchWrites, values: readonly Value[], known: Known): (Result | AppError)[];
 }
 
-export type WriteBatch = <Value, Result>(batch: Batch<Value, Result>, value: Value) => Promise<Result>;
+export type WriteBatch = <Value, Known, Result>(batch: Batch<Value, Known, Result>, value: Value) => Promise<Result>;
 
 /** Where a request came from. */
 export interface Origin {

@@ -31,6 +31,10 @@ export class AppError extends TRPCError {
   }
 }
 
+export function invalidToken(cause?: unknown): AppError {
+  return new AppError("UNAUTHORIZED", "The auth token is not valid.", { cause });
+}
+
 /** Where in the input something is wrong, and what. */
 export interface Issue {
   path: (string | number)[];

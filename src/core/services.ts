@@ -1,10 +1,17 @@
 /** Owns the making of a procedure's context from what the server has and what the request brings. */
-import type { Caller, Context, Origin, Reply, Socket } from "./context.ts";
+import type { Batch, Caller, Context, Origin, Reply, Socket, Transaction } from "./context.ts";
 import type { SessionTokens } from "./tokens.ts";
 
+/** Where changes are made, each for a caller whose session is still there when the transaction is. */
+interface Writes {
+  write<T>(change: (transaction: Transaction) => Promise<T>, caller: Caller | null): Promise<T>;
+  writeBatch<Value, Known, Result>(batch: Batch<Value, Known, Result>, value: Value, caller: Caller | null): Promise<Result>;
+}
+
 /** What is the same for every request. */
-export type Services = Omit<Context, "caller" | "origin" | "requestId" | "reply" | "socket" | "tokens"> & {
+export type Services = Omit<Context, "caller" | "origin" | "requestId" | "reply" | "socket" | "tokens" | keyof Writes> & {
   readonly tokens: SessionTokens;
+  readonly writes: Writes;
 };
 
 export interface Request {
@@ -15,5 +22,13 @@ export interface Request {
 }
 
 export function createContext(services: Services, request: Request, reply: Reply = {}): Context {
-  return { ...services, ...request, reply };
+  const { writes, ...others } = services;
+  const { caller } = request;
+  return {
+    ...others,
+    ...request,
+    reply,
+    write: (change) => writes.write(change, caller),
+    writeBatch: (batch, value) => writes.writeBatch(batch, value, caller),
+  };
 }

@@ -2,7 +2,7 @@
 import { jwtVerify, SignJWT } from "jose";
 import type { Clock } from "./clock.ts";
 import type { Caller, Tokens } from "./context.ts";
-import { AppError } from "./errors.ts";
+import { invalidToken } from "./errors.ts";
 import { RecentIds } from "./recent-ids.ts";
 
 const algorithm = "HS256";
@@ -40,11 +40,14 @@ export class SessionTokens implements Tokens {
       .sign(this.#key);
   }
 
-  /** @throws AppError UNAUTHORIZED for anything but a good token of a session that lasts. */
-  async verify(token: string): Promise<Caller> {
-    if (this.#remembered.has(token)) await this.#fresh();
+  /**
+   * `fresh: false` spares the look at what other nodes committed a moment ago: for changes, as the writer asks for the session again.
+   * @throws AppError UNAUTHORIZED for anything but a good token of a session that lasts.
+   */
+  async verify(token: string, { fresh = true } = {}): Promise<Caller> {
+    if (fresh && this.#remembered.has(token)) await this.#fresh();
     const caller = this.#remembered.get(token) ?? (await this.#look(token));
-    if (caller.expiresAt <= this.#clock.now()) throw refused();
+    if (caller.expiresAt <= this.#clock.now()) throw invalidToken();
     return caller;
   }
 
@@ -80,7 +83,7 @@ export class SessionTokens implements Tokens {
   async #look(token: string): Promise<Caller> {
     const sessionId = await this.#sessionId(token);
     const session = await this.#findSession(sessionId);
-    if (!session || this.#ended.has(sessionId)) throw refused();
+    if (!session || this.#ended.has(sessionId)) throw invalidToken();
     const caller = { ...session, sessionId };
     // Base64 spells one signature in several ways: only one is remembered, so that none outlives the session.
     this.#forgetSession(sessionId);
@@ -92,7 +95,7 @@ export class SessionTokens implements Tokens {
   }
 
   async #sessionId(token: string): Promise<number> {
-    if (token.length > maxTokenLength) throw refused();
+    if (token.length > maxTokenLength) throw invalidToken();
     try {
       const { payload } = await jwtVerify<{ sid: number }>(token, this.#key, {
         algorithms: [algorithm],
@@ -102,13 +105,9 @@ export class SessionTokens implements Tokens {
       if (!Number.isSafeInteger(payload.sid)) throw new TypeError("The token names no session.");
       return payload.sid;
     } catch (cause) {
-      throw refused(cause);
+      throw invalidToken(cause);
     }
   }
-}
-
-function refused(cause?: unknown): AppError {
-  return new AppError("UNAUTHORIZED", "The auth token is not valid.", { cause });
 }
 
 /** Forgets what came first. */

@@ -1,15 +1,17 @@
 /** Owns what the server needs of a database: committed reads, and transactions one at a time. */
-import type { Entity, Param, Read } from "../core/context.ts";
+import type { BatchReads, Entity, Param, Read } from "../core/context.ts";
 
-/** The open transaction of a write. SQL and ORM calls run on the same connection, in the order they are made. */
-export interface WriteConnection extends Read {
+/**
+ * The open transaction of a write. SQL and ORM calls run on the same connection, in the order they are made. What returns nothing is
+ * not waited for: where it fails, the transaction does.
+ */
+export interface WriteConnection extends Read, BatchReads {
   find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null>;
   insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number>;
   update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void>;
   remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number>;
-  run(sql: string, params: readonly Param[]): Promise<void>;
-  findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]>;
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void>;
+  run(sql: string, params: readonly Param[]): void;
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void;
   /** Reads the counter row and keeps every other writer waiting until this transaction ends. */
   lockCounter(): Promise<{ seq: number; messageId: number }>;
 }

@@ -1,4 +1,5 @@
 /** Owns one connection to PostgreSQL: pipelined, its statements prepared once, made again by itself when it is lost. */
+import process from "node:process";
 import pg from "pg";
 import type { Param } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
@@ -114,6 +115,7 @@ export class PostgresLink {
   #away: LostError | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
+  #corked = false;
   #inFlight = 0;
 
   constructor(url: string, role: LinkRole) {
@@ -139,11 +141,13 @@ export class PostgresLink {
 
   /** The same on a connection that is there: sent at once, behind what was sent before, without waiting for it. */
   async send<Row>(client: pg.Client, sql: string, params: readonly Value[]): Promise<Result<Row>> {
+    this.#cork(client);
     return this.#watch(client, client.query({ ...this.#prepared(sql), values: params as unknown[] })) as Promise<Result<Row>>;
   }
 
   /** Text as it is, values and all, not prepared. */
   sendText<Row>(client: pg.Client, text: string): Promise<Result<Row>> {
+    this.#cork(client);
     return this.#watch(client, client.query(text)) as Promise<Result<Row>>;
   }
 
@@ -152,6 +156,17 @@ export class PostgresLink {
     clearTimeout(this.#retry);
     const client = await this.#client?.catch(() => undefined);
     await client?.end();
+  }
+
+  /** What is sent in one turn goes out in one system call. */
+  #cork({ connection: { stream } }: pg.Client): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
   }
 
   async #watch(client: pg.Client, answer: Promise<unknown>): Promise<unknown> {

@@ -60,6 +60,8 @@ class PostgresWriteConnection implements WriteConnection {
   readonly #types: ColumnTypes;
   readonly #newEntityManager: () => EntityManager;
   #entityManager: EntityManager | undefined;
+  /** Statements that nobody waits for; the commit does. */
+  readonly #sent: Promise<unknown>[] = [];
 
   constructor(link: PostgresLink, client: pg.Client, types: ColumnTypes, newEntityManager: () => EntityManager) {
     this.#link = link;
@@ -105,11 +107,23 @@ class PostgresWriteConnection implements WriteConnection {
     return (await this.all<Row>(sql, params))[0];
   }
 
-  async run(sql: string, params: readonly Value[]): Promise<void> {
-    await this.#link.send(this.#client, sql, params);
+  run(sql: string, params: readonly Value[]): void {
+    const answer = this.#link.send(this.#client, sql, params);
+    // It fails the commit; until then nobody listens.
+    answer.catch(() => {});
+    this.#sent.push(answer);
+  }
+
+  /** @throws what the first of the statements that failed was refused with. */
+  async commit(): Promise<void> {
+    const committed = this.#link.sendText(this.#client, "commit");
+    const [{ command }] = await Promise.all([committed, ...this.#sent]);
+    // A transaction that has failed is rolled back by `commit`, which is no error to PostgreSQL.
+    if (command !== "COMMIT") throw new Error("The transaction could not be committed.");
   }
 
   async findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
+    if (keys.length === 0) return [];
     const names = keyColumns.map((column) => `"${column}"`).join(", ");
     return this.all<Row>(
       `select ${columns} from "${table}" where (${names}) in (select * from ${this.#unnest(table, keyColumns)})`,
@@ -117,9 +131,10 @@ class PostgresWriteConnection implements WriteConnection {
     );
   }
 
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void> {
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
+    if (rows.length === 0) return;
     const names = columns.map((column) => `"${column}"`).join(", ");
-    return this.run(
+    this.run(
       `insert into "${table}" (${names}) select * from ${this.#unnest(table, columns)}`,
       columns.map((_, index) => rows.map((row) => row[index] ?? null)),
     );
@@ -189,10 +204,9 @@ export async function openPostgres(url: string): Promise<Database> {
         // Not waited for: what follows goes the same way behind it, and fails if it did.
         writeLink.sendText(client, "begin").catch(() => {});
         try {
-          const result = await work(new PostgresWriteConnection(writeLink, client, types, () => orm.em.fork()));
-          const { command } = await writeLink.sendText(client, "commit");
-          // A transaction that has failed is rolled back by `commit`, which is no error to PostgreSQL.
-          if (command !== "COMMIT") throw new Error("The transaction could not be committed.");
+          const connection = new PostgresWriteConnection(writeLink, client, types, () => orm.em.fork());
+          const result = await work(connection);
+          await connection.commit();
           return result;
         } catch (error) {
           await writeLink.sendText(client, "rollback").catch(() => {});

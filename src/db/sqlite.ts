@@ -96,7 +96,7 @@ class SqliteWriteConnection extends Statements implements WriteConnection {
     return this.#em.nativeDelete(entity as never, where as never);
   }
 
-  async run(sql: string, params: readonly Param[]): Promise<void> {
+  run(sql: string, params: readonly Param[]): void {
     this.prepare(sql).run(...params);
   }
 
@@ -107,7 +107,7 @@ class SqliteWriteConnection extends Statements implements WriteConnection {
     return keys.flatMap((key) => statement.all(...key) as Row[]);
   }
 
-  async insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void> {
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
     const names = columns.map((column) => `"${column}"`).join(", ");
     const statement = this.prepare(`insert into "${table}" (${names}) values (${columns.map(() => "?").join(", ")})`);
     for (const row of rows) statement.run(...row);

@@ -25,7 +25,7 @@ async function copyTable(from: Read, to: WriteConnection, table: string): Promis
     const [first] = rows;
     if (!first) return copied;
     const columns = Object.keys(first).filter((column) => column !== "rowid_");
-    await to.insertMany(
+    to.insertMany(
       table,
       columns,
       rows.map((row) => columns.map((column) => row[column] ?? null)),
@@ -45,11 +45,11 @@ export async function transfer(path: string, url: string, say: (line: string) =>
         const { seq } = await connection.lockCounter();
         if (seq > 0) throw new ConfigError("--to names a database that is in use already: nothing was changed.");
         // What the first migration has put there comes along with the rest.
-        for (const table of [...tables].reverse()) await connection.run(`delete from "${table}"`, []);
+        for (const table of [...tables].reverse()) connection.run(`delete from "${table}"`, []);
         for (const table of tables) say(`${table}: ${await copyTable(from.read, connection, table)} rows`);
         for (const table of numbered) {
           const highest = await from.read.get<{ seq: number }>("select seq from sqlite_sequence where name = ?", [table]);
-          if (highest && highest.seq > 0) await connection.run(`select setval('${table}_id_seq', ?::bigint)`, [highest.seq]);
+          if (highest && highest.seq > 0) connection.run(`select setval('${table}_id_seq', ?::bigint)`, [highest.seq]);
         }
       });
     } finally {

@@ -4,8 +4,8 @@
  */
 import type { z } from "zod";
 import type { Clock } from "../core/clock.ts";
-import type { Batch, BatchTransaction, Entity, Param, Subject, Transaction } from "../core/context.ts";
-import { AppError } from "../core/errors.ts";
+import type { Batch, BatchWrites, Caller, Entity, Param, Subject, Transaction } from "../core/context.ts";
+import { AppError, invalidToken } from "../core/errors.ts";
 import type { EventDefinition } from "../core/events/event.ts";
 import { blankEvents } from "../core/events/internal.ts";
 import type { EventLog, EventRecord } from "../core/events/log.ts";
@@ -19,20 +19,32 @@ interface Draft {
 
 interface Job {
   readonly value: unknown;
+  /** On whose behalf; null: nobody's, or the server's own. */
+  readonly caller: Caller | null;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** What a transaction does: reads while the counter is being locked, and writes when it is. */
+interface Work {
+  read(connection: WriteConnection, values: readonly never[]): Promise<unknown>;
+  write(transaction: OpenTransaction, values: readonly never[], known: never): unknown[] | Promise<unknown[]>;
+}
+
 /** A change alone, or all waiting jobs of one batch. */
 interface Unit {
-  readonly batch: Batch<never, unknown>;
-  jobs: Job[];
+  readonly work: Work;
+  readonly jobs: Job[];
+}
+
+function alone<T>(change: (transaction: OpenTransaction) => T | Promise<T>): Work {
+  return { read: async () => {}, write: async (transaction) => [await change(transaction)] };
 }
 
 const maxWaiting = 10_000;
 const maxBatch = 1_000;
 
-class OpenTransaction implements Transaction, BatchTransaction {
+class OpenTransaction implements Transaction, BatchWrites {
   readonly connection: WriteConnection;
   readonly #drafts: Draft[] = [];
   readonly #blanked: Subject[] = [];
@@ -63,11 +75,8 @@ class OpenTransaction implements Transaction, BatchTransaction {
   get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
     return this.connection.get(sql, params);
   }
-  findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
-    return keys.length === 0 ? Promise.resolve([]) : this.connection.findMany(table, columns, keyColumns, keys);
-  }
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): Promise<void> {
-    return rows.length === 0 ? Promise.resolve() : this.connection.insertMany(table, columns, rows);
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
+    this.connection.insertMany(table, columns, rows);
   }
 
   nextMessageId(): number {
@@ -86,24 +95,22 @@ class OpenTransaction implements Transaction, BatchTransaction {
   }
 
   /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
-  async finish(tag: string): Promise<EventRecord[]> {
+  finish(tag: string): EventRecord[] {
     for (const { messageId, channelId } of this.#blanked) {
-      if (messageId === undefined) await this.connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
-      else await this.connection.run("update event set payload = null where message_id = ?", [messageId]);
+      if (messageId === undefined) this.connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
+      else this.connection.run("update event set payload = null where message_id = ?", [messageId]);
     }
     const events = this.#drafts.map(({ name, payload, subject }, index): EventRecord => {
       const { channelId = null, messageId = null } = subject;
       return { seq: this.#counter.seq + index + 1, tag, name, channelId, messageId, payload, at: this.now };
     });
     this.#counter.seq += events.length;
-    await Promise.all([
-      this.insertMany(
-        "event",
-        ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
-        events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
-      ),
-      this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]),
-    ]);
+    this.insertMany(
+      "event",
+      ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
+      events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
+    );
+    this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
     return events;
   }
 }
@@ -114,7 +121,7 @@ export class Writer {
   readonly #clock: Clock;
   readonly #tag: string;
   readonly #queue: Unit[] = [];
-  readonly #open = new Map<Batch<never, unknown>, Unit>();
+  readonly #open = new Map<Work, Unit>();
   readonly #listeners = new Set<(seq: number) => void>();
   #waiting = 0;
   #draining: Promise<void> | undefined;
@@ -133,26 +140,28 @@ export class Writer {
   }
 
   /** Runs one change in a transaction of its own. */
-  write<T>(change: (transaction: Transaction) => Promise<T>): Promise<T> {
-    const alone: Batch<undefined, T> = { run: async (transaction) => [await change(transaction as OpenTransaction)] };
-    return this.#add(() => this.#newUnit(alone), undefined);
+  write<T>(change: (transaction: Transaction) => Promise<T>, caller: Caller | null = null): Promise<T> {
+    return this.#add(() => this.#newUnit(alone(change)), undefined, caller);
   }
 
   /** Adds a job to a batch; it commits together with the others that wait for the same batch. */
-  writeBatch<Value, Result>(batch: Batch<Value, Result>, value: Value): Promise<Result> {
-    return this.#add(() => {
-      const open = this.#open.get(batch);
-      if (open && open.jobs.length < maxBatch) return open;
-      const unit = this.#newUnit(batch);
-      this.#open.set(batch, unit);
-      return unit;
-    }, value);
+  writeBatch<Value, Known, Result>(batch: Batch<Value, Known, Result>, value: Value, caller: Caller | null): Promise<Result> {
+    return this.#add(
+      () => {
+        const open = this.#open.get(batch);
+        if (open && open.jobs.length < maxBatch) return open;
+        const unit = this.#newUnit(batch);
+        this.#open.set(batch, unit);
+        return unit;
+      },
+      value,
+      caller,
+    );
   }
 
   /** Runs SQL that changes nothing a reader can see, in its turn. */
-  maintain(change: (connection: WriteConnection) => Promise<void>): Promise<void> {
-    const alone: Batch<undefined, void> = { run: async (transaction) => [await change((transaction as OpenTransaction).connection)] };
-    return this.#add(() => this.#newUnit(alone), undefined);
+  maintain(change: (connection: WriteConnection) => void): Promise<void> {
+    return this.#add(() => this.#newUnit(alone(({ connection }) => change(connection))), undefined, null);
   }
 
   /** Calls back with the last position of each transaction of this process that made events. */
@@ -165,18 +174,18 @@ export class Writer {
     while (this.#draining) await this.#draining;
   }
 
-  #newUnit(batch: Batch<never, unknown>): Unit {
-    const unit: Unit = { batch, jobs: [] };
+  #newUnit(work: Work): Unit {
+    const unit: Unit = { work, jobs: [] };
     this.#queue.push(unit);
     return unit;
   }
 
-  #add<Result>(place: () => Unit, value: unknown): Promise<Result> {
+  #add<Result>(place: () => Unit, value: unknown, caller: Caller | null): Promise<Result> {
     if (this.#waiting >= maxWaiting)
       return Promise.reject(new AppError("SERVICE_UNAVAILABLE", "Too many writes are waiting.", { retryAfterSeconds: 1 }));
     this.#waiting += 1;
     return new Promise<Result>((resolve, reject) => {
-      place().jobs.push({ value, resolve, reject });
+      place().jobs.push({ value, caller, resolve, reject });
       this.#draining ??= this.#run();
     });
   }
@@ -187,24 +196,21 @@ export class Writer {
       await new Promise((resolve) => setImmediate(resolve));
       const unit = this.#queue.shift();
       if (!unit) break;
-      if (this.#open.get(unit.batch) === unit) this.#open.delete(unit.batch);
+      if (this.#open.get(unit.work) === unit) this.#open.delete(unit.work);
       this.#waiting -= unit.jobs.length;
       await this.#commit(unit);
     }
     this.#draining = undefined;
   }
 
-  async #commit({ batch, jobs }: Unit): Promise<void> {
+  async #commit(unit: Unit): Promise<void> {
+    const { jobs } = unit;
     let committed: { results: unknown[]; events: EventRecord[] };
     try {
-      committed = await this.#database.transaction(async (connection) => {
-        const transaction = new OpenTransaction(connection, await connection.lockCounter(), this.#clock.now());
-        const results = await batch.run(transaction, jobs.map((job) => job.value) as never[]);
-        return { results, events: await transaction.finish(this.#tag) };
-      });
+      committed = await this.#database.transaction((connection) => this.#carryOut(connection, unit));
     } catch (error) {
       if (error instanceof AppError && error.code === "SERVICE_UNAVAILABLE") this.#refuseWaiting(error);
-      await this.#refuse({ batch, jobs }, error);
+      await this.#refuse(unit, error);
       return;
     }
     const { results, events } = committed;
@@ -218,6 +224,38 @@ export class Writer {
     });
   }
 
+  async #carryOut(connection: WriteConnection, { work, jobs }: Unit): Promise<{ results: unknown[]; events: EventRecord[] }> {
+    // Asked for together, answered in this order: what is read is read under the lock.
+    const [counter, sessions, known] = await Promise.all([
+      connection.lockCounter(),
+      this.#findSessions(connection, jobs),
+      work.read(connection, jobs.map((job) => job.value) as never[]),
+    ]);
+    const admitted = jobs.filter(({ caller }) => !caller || !sessions || sessions.has(caller.sessionId));
+    if (admitted.length === 0) throw invalidToken();
+    const transaction = new OpenTransaction(connection, counter, this.#clock.now());
+    const values = admitted.map((job) => job.value) as never[];
+    const written = await work.write(transaction, values, known as never);
+    const results = new Map(admitted.map((job, index) => [job, written[index]]));
+    return {
+      results: jobs.map((job) => (results.has(job) ? results.get(job) : invalidToken())),
+      events: transaction.finish(this.#tag),
+    };
+  }
+
+  /** Which sessions of the callers are still there; undefined where no other node can have ended one. */
+  async #findSessions(connection: WriteConnection, jobs: readonly Job[]): Promise<ReadonlySet<number> | undefined> {
+    if (!this.#database.shared) return undefined;
+    const ids = new Set(jobs.flatMap(({ caller }) => (caller ? [caller.sessionId] : [])));
+    const rows = await connection.findMany<{ id: number }>(
+      "session",
+      "id",
+      ["id"],
+      [...ids].map((id) => [id]),
+    );
+    return new Set(rows.map(({ id }) => id));
+  }
+
   /** Whoever has waited for a database that is away hears of it now, and not after a wait of his own. */
   #refuseWaiting(error: AppError): void {
     this.#open.clear();
@@ -228,8 +266,8 @@ export class Writer {
   }
 
   /** What failed together is tried one by one, so that one job cannot fail its neighbours. */
-  async #refuse({ batch, jobs }: Unit, error: unknown): Promise<void> {
+  async #refuse({ work, jobs }: Unit, error: unknown): Promise<void> {
     if (jobs.length === 1 || error instanceof AppError) for (const job of jobs) job.reject(error);
-    else for (const job of jobs) await this.#commit({ batch, jobs: [job] });
+    else for (const job of jobs) await this.#commit({ work, jobs: [job] });
   }
 }

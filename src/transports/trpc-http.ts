@@ -57,7 +57,7 @@ function adapterUrl(path: string, query: Target["query"]): string {
 }
 
 export function createTrpcHttp({ services, connections, originOf, headCursor, fresh }: TrpcHttpOptions) {
-  async function authenticate({ request, response, target }: Exchange): Promise<Caller | null> {
+  async function authenticate({ request, response, target }: Exchange, reads: boolean): Promise<Caller | null> {
     const fromRequest = readToken(request, target.query);
     const fromParams = readParamsToken(target.query);
     if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest)
@@ -65,7 +65,7 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
     const token = fromRequest ?? fromParams;
     if (token === undefined) return null;
     response.setHeader("Cache-Control", "no-store");
-    return services.tokens.verify(token);
+    return services.tokens.verify(token, { fresh: reads });
   }
 
   /** A subscription holds its connection: it counts, and ends with its session and with the server. */
@@ -87,7 +87,7 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const body = request.method === "POST" ? ((await readBody(request)) ?? Buffer.alloc(0)) : undefined;
     const text = body && readJsonText(request, body);
-    const [caller] = await Promise.all([authenticate(exchange), reads && fresh()]);
+    const [caller] = await Promise.all([authenticate(exchange, reads), reads && fresh()]);
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const context = createContext(services, { caller, origin: originOf(request), requestId });
     if (call.type === "subscription" && request.method === "GET") takeSlot(exchange, context);

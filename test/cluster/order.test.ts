@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { type Cluster, startCluster } from "../support/cluster.ts";
-import { request, signUp } from "../support/http.ts";
+import { password, post, request, signUp } from "../support/http.ts";
 import { balance, follow, Load, long } from "../support/ledger.ts";
 
 const timeout = 120_000 * long;
@@ -52,6 +52,21 @@ test("whoever wrote on one node reads it on every other at once, and what was de
     expect(replay.body.events.map(({ event }: { event: string }) => event)).toEqual(["delete message"]);
     const repeated = await request(here, "GET", `/event?cursor=${before.cursor}`);
     expect(repeated.text).not.toContain("secret");
+  }
+});
+
+test("a session that was ended on one node changes nothing on another, and nobody else is held up", { timeout }, async () => {
+  await using cluster = await startCluster({ size: 2, withRedis: false });
+  const [here, there] = [cluster.node(0), cluster.node(1)];
+  const bob = await signUp(here, "bob");
+  await signUp(here, "ann");
+  for (let round = 0; round < 5; round += 1) {
+    const { token_value: token } = (await request(here, "POST", "/auth", { body: { username: "ann", password } })).body;
+    expect((await post(there, token, 1, "known here")).status).toBe(201);
+    expect((await request(here, "DELETE", "/auth", { token })).status).toBe(204);
+    const answers = await Promise.all([token, bob.token, token].map((one) => post(there, one, 1, "too late, or not")));
+    expect(answers.map(({ status }) => status)).toEqual([401, 201, 401]);
+    expect((await request(there, "POST", "/channel", { token, body: { title: "too late" } })).status).toBe(401);
   }
 });
 

@@ -1,6 +1,6 @@
 /** Posting: all posts that wait together are one transaction. A key makes a post repeatable: it commits once. */
 import { createHash } from "node:crypto";
-import type { Batch, BatchTransaction } from "../../core/context.ts";
+import type { Batch, BatchReads } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { type EventDefinition, loggedEvent } from "../../core/events/event.ts";
 import { type MessageRecord, messageColumns } from "./message.queries.ts";
@@ -35,9 +35,9 @@ function keyOf(userId: number, clientMessageId: string): string {
   return `${userId}:${clientMessageId}`;
 }
 
-async function findChannels(transaction: BatchTransaction, posts: readonly Post[]): Promise<Set<number>> {
+async function findChannels(reads: BatchReads, posts: readonly Post[]): Promise<Set<number>> {
   const ids = new Set(posts.map((post) => post.channelId));
-  const rows = await transaction.findMany<{ id: number }>(
+  const rows = await reads.findMany<{ id: number }>(
     "channel",
     "id",
     ["id"],
@@ -47,11 +47,11 @@ async function findChannels(transaction: BatchTransaction, posts: readonly Post[
 }
 
 /** What the keys of these posts have posted before, and those messages as they are now. */
-async function findRepeated(transaction: BatchTransaction, posts: readonly Post[]) {
+async function findRepeated(reads: BatchReads, posts: readonly Post[]) {
   const wanted = posts.flatMap((post) => (post.clientMessageId === null ? [] : [[post.userId, post.clientMessageId]]));
   const columns = `user_id as "userId", client_message_id as "clientMessageId", message_id as "messageId", body_hash as "bodyHash"`;
-  const rows = await transaction.findMany<KeyRecord>("message_key", columns, ["user_id", "client_message_id"], wanted);
-  const messages = await transaction.findMany<MessageRecord>(
+  const rows = await reads.findMany<KeyRecord>("message_key", columns, ["user_id", "client_message_id"], wanted);
+  const messages = await reads.findMany<MessageRecord>(
     "message",
     messageColumns,
     ["id"],
@@ -63,12 +63,21 @@ async function findRepeated(transaction: BatchTransaction, posts: readonly Post[
   };
 }
 
-export const postMessages: Batch<Post, Posted> & { event: EventDefinition<"post message", typeof Message> } = {
+interface Known {
+  readonly channels: ReadonlySet<number>;
+  readonly keys: Map<string, KeyRecord>;
+  readonly messages: Map<number, MessageRecord>;
+}
+
+export const postMessages: Batch<Post, Known, Posted> & { event: EventDefinition<"post message", typeof Message> } = {
   event: loggedEvent("post message", Message, "A message was posted."),
 
-  async run(transaction, posts) {
-    const channels = await findChannels(transaction, posts);
-    const { keys, messages } = await findRepeated(transaction, posts);
+  async read(reads, posts) {
+    const [channels, repeated] = await Promise.all([findChannels(reads, posts), findRepeated(reads, posts)]);
+    return { channels, ...repeated };
+  },
+
+  write(writes, posts, { channels, keys, messages }) {
     const newMessages: MessageRecord[] = [];
     const newKeys: KeyRecord[] = [];
 
@@ -84,11 +93,11 @@ export const postMessages: Batch<Post, Posted> & { event: EventDefinition<"post 
       }
       if (!channels.has(channelId)) return new AppError("NOT_FOUND", "There is no such channel.");
       const row = {
-        id: transaction.nextMessageId(),
+        id: writes.nextMessageId(),
         channelId,
         userId,
         messageText,
-        time: transaction.now,
+        time: writes.now,
         editedAt: null,
         clientMessageId,
       };
@@ -100,16 +109,16 @@ export const postMessages: Batch<Post, Posted> & { event: EventDefinition<"post 
         messages.set(row.id, row);
       }
       const message = toMessage(row);
-      transaction.append(postMessages.event, message, { channelId, messageId: row.id });
+      writes.append(postMessages.event, message, { channelId, messageId: row.id });
       return { message, repeated: false };
     });
 
-    await transaction.insertMany(
+    writes.insertMany(
       "message",
       ["id", "channel_id", "user_id", "message_text", "time", "client_message_id"],
       newMessages.map((row) => [row.id, row.channelId, row.userId, row.messageText, row.time, row.clientMessageId]),
     );
-    await transaction.insertMany(
+    writes.insertMany(
       "message_key",
       ["user_id", "client_message_id", "message_id", "body_hash"],
       newKeys.map((row) => [row.userId, row.clientMessageId, row.messageId, row.bodyHash]),
