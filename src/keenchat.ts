@@ -8,7 +8,7 @@ import type { Config, DatabaseTarget } from "./config.ts";
 import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { AppError } from "./core/errors.ts";
-import { Feeds } from "./core/events/feed.ts";
+import { Feeds } from "./core/events/feeds.ts";
 import { endSession } from "./core/events/internal.ts";
 import { EventLog } from "./core/events/log.ts";
 import { createEventReader } from "./core/events/reader.ts";

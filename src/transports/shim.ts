@@ -3,7 +3,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Caller, Follow, Origin } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
-import type { Feed, Feeds, Sink, Wire } from "../core/events/feed.ts";
+import type { Feed, Sink, Wire } from "../core/events/feed.ts";
+import type { Feeds } from "../core/events/feeds.ts";
 import { createContext, type Services } from "../core/services.ts";
 import { isCommand } from "./commands.ts";
 import { closeCodes, type Slot } from "./connections.ts";

@@ -1,5 +1,6 @@
 /** Owns the feed: one reader's position in the log. Replay and live are the same walk; a slow reader costs one number. */
 import type { Clock } from "../clock.ts";
+import type { EphemeralState, Ephemerals } from "./ephemerals.ts";
 import type { EventLog, LogEvent, Position, ResyncReason } from "./log.ts";
 
 /** How one wire puts an event. `Frame` is bytes where the wire is a socket. */
@@ -29,25 +30,24 @@ export interface FeedOptions<Frame> {
   readonly announce: boolean;
 }
 
-/** An event outside the log, of which only the latest state counts. */
-export interface Ephemeral {
-  readonly name: string;
-  readonly payload: string;
-  readonly channelId: number | null;
+/** What all feeds of this process share. */
+export interface FeedSurroundings {
+  readonly log: EventLog;
+  readonly ephemerals: Ephemerals;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+  /** The feed is over. */
+  remove(feed: AnyFeed): void;
 }
 
-interface EphemeralState extends Ephemeral {
-  readonly version: number;
-  readonly at: number;
-}
+// biome-ignore lint/suspicious/noExplicitAny: feeds of different wires stand side by side; none is given another's frames.
+export type AnyFeed = Feed<any>;
 
 const highWaterBytes = 256 * 1024;
 const chunkBytes = 64 * 1024;
 const chunkEvents = 256;
 const tooSlowMs = 60_000;
 const positionMs = 60_000;
-const ephemeralMs = 120_000;
-const sweepMs = 1_000;
 
 /** What a reader may see of a piece of the log, in one frame, and the id of the last of it. */
 interface Visible<Frame> {
@@ -56,7 +56,7 @@ interface Visible<Frame> {
 }
 
 /** Cuts events so that what is written at once stays small, however much was committed together. */
-function pieces(events: readonly LogEvent[]): (readonly LogEvent[])[] {
+export function pieces(events: readonly LogEvent[]): (readonly LogEvent[])[] {
   const cut: (readonly LogEvent[])[] = [];
   let from = 0;
   let bytes = 0;
@@ -77,7 +77,7 @@ export function yieldToOthers(): Promise<void> {
 }
 
 export class Feed<Frame> {
-  readonly #feeds: Feeds;
+  readonly #around: FeedSurroundings;
   readonly #wire: Wire<Frame>;
   readonly #sink: Sink<Frame>;
   readonly #channels: ReadonlySet<number> | undefined;
@@ -93,16 +93,16 @@ export class Feed<Frame> {
   #blockedAt: number | undefined;
   #state: "catching up" | "live" | "closed" = "catching up";
 
-  constructor(feeds: Feeds, options: FeedOptions<Frame>, position: Position) {
-    this.#feeds = feeds;
+  constructor(around: FeedSurroundings, options: FeedOptions<Frame>, position: Position) {
+    this.#around = around;
     this.#wire = options.wire;
     this.#sink = options.sink;
     this.#channels = options.channels;
     this.#announce = options.announce;
     this.#position = position;
     this.#known = position.id;
-    this.#knownAt = feeds.clock.monotonic();
-    this.#ephemeralVersion = feeds.ephemeralVersion;
+    this.#knownAt = around.clock.monotonic();
+    this.#ephemeralVersion = around.ephemerals.version;
   }
 
   /** Sends `resync`: what follows is live from the feed's position. */
@@ -127,7 +127,7 @@ export class Feed<Frame> {
         },
         (error: unknown) => {
           this.#pumping = false;
-          this.#feeds.onError(error);
+          this.#around.onError(error);
         },
       );
     }
@@ -135,7 +135,7 @@ export class Feed<Frame> {
 
   close(): void {
     this.#state = "closed";
-    this.#feeds.remove(this);
+    this.#around.remove(this);
   }
 
   /** A piece of one commit, for a feed that was level with the log before it. `joined` holds what each wire made of all of it. */
@@ -173,15 +173,15 @@ export class Feed<Frame> {
   async #pump(): Promise<void> {
     while (this.#state === "catching up") {
       if (this.#sink.backlog > highWaterBytes) {
-        this.#blockedAt ??= this.#feeds.clock.monotonic();
+        this.#blockedAt ??= this.#around.clock.monotonic();
         return;
       }
       this.#blockedAt = undefined;
-      if (this.#position.seq >= this.#feeds.log.head.seq) {
+      if (this.#position.seq >= this.#around.log.head.seq) {
         this.#goLive();
         return;
       }
-      const events = await this.#feeds.log.after(this.#position.seq, chunkEvents);
+      const events = await this.#around.log.after(this.#position.seq, chunkEvents);
       if (this.#state !== "catching up") return;
       // Positions have no holes: one that is missing was pruned under the replay.
       if (events[0]?.seq === this.#position.seq + 1) this.#replay(events);
@@ -191,7 +191,7 @@ export class Feed<Frame> {
   }
 
   #startOver(): void {
-    this.#position = this.#feeds.log.head;
+    this.#position = this.#around.log.head;
     this.resync("expired");
   }
 
@@ -210,16 +210,16 @@ export class Feed<Frame> {
     if (!visible) return;
     this.#sink.write(visible.frame);
     this.#known = visible.id;
-    this.#knownAt = this.#feeds.clock.monotonic();
+    this.#knownAt = this.#around.clock.monotonic();
   }
 
   #goLive(): void {
     this.#state = "live";
     if (this.#announce) this.#sendReady();
-    for (const state of this.#feeds.ephemeralsSince(this.#ephemeralVersion)) {
+    for (const state of this.#around.ephemerals.since(this.#ephemeralVersion)) {
       if (this.#mayPass(state.channelId)) this.#sink.write(this.#wire.encode(state.name, state.payload));
     }
-    this.#ephemeralVersion = this.#feeds.ephemeralVersion;
+    this.#ephemeralVersion = this.#around.ephemerals.version;
   }
 
   #sendReady(): void {
@@ -230,7 +230,7 @@ export class Feed<Frame> {
   #send(name: string, payload: string, id: string): void {
     this.#told = true;
     this.#known = id;
-    this.#knownAt = this.#feeds.clock.monotonic();
+    this.#knownAt = this.#around.clock.monotonic();
     this.#sink.write(this.#wire.encode(name, payload, id));
   }
 
@@ -239,7 +239,7 @@ export class Feed<Frame> {
     if (this.#sink.backlog <= highWaterBytes) return false;
     if (this.#state === "live") {
       this.#state = "catching up";
-      this.#blockedAt = this.#feeds.clock.monotonic();
+      this.#blockedAt = this.#around.clock.monotonic();
     }
     return true;
   }
@@ -277,102 +277,5 @@ export class Feed<Frame> {
     const visible = this.#joinVisible(piece);
     joined.set(this.#wire, visible);
     return visible;
-  }
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: feeds of different wires stand side by side; none is given another's frames.
-type AnyFeed = Feed<any>;
-
-/** All feeds of this process. */
-export class Feeds {
-  readonly log: EventLog;
-  readonly clock: Clock;
-  readonly onError: (error: unknown) => void;
-  readonly #feeds = new Set<AnyFeed>();
-  readonly #ephemerals = new Map<string, EphemeralState>();
-  #ephemeralVersion = 0;
-
-  constructor(log: EventLog, clock: Clock, onError: (error: unknown) => void) {
-    this.log = log;
-    this.clock = clock;
-    this.onError = onError;
-    log.subscribe((events) => this.#publish(events));
-    clock.every(sweepMs, () => this.#sweep());
-  }
-
-  get ephemeralVersion(): number {
-    return this.#ephemeralVersion;
-  }
-
-  get size(): number {
-    return this.#feeds.size;
-  }
-
-  /**
-   * Opens a feed. Without a cursor it begins at the head; with one, after it, or with `resync` where that is impossible.
-   * The head is taken before anything is awaited: what is committed from now on is not missed.
-   */
-  async open<Frame>(options: FeedOptions<Frame>, cursor?: string): Promise<Feed<Frame>> {
-    const head = this.log.head;
-    if (cursor === undefined) return this.#start(new Feed(this, options, head));
-    // Another node may have written what the cursor names, or emptied what it leads to.
-    await this.log.fresh();
-    const location = await this.log.locate(cursor);
-    if ("position" in location) return this.#start(new Feed(this, options, location.position));
-    const feed = new Feed(this, options, head);
-    feed.resync(location.reason);
-    return this.#start(feed);
-  }
-
-  #start<Frame>(feed: Feed<Frame>): Feed<Frame> {
-    this.#feeds.add(feed);
-    feed.resume();
-    return feed;
-  }
-
-  remove(feed: AnyFeed): void {
-    this.#feeds.delete(feed);
-  }
-
-  /** Tells every reader that is level with the log; the others get the latest state of `key` when they are. */
-  announce(key: string, ephemeral: Ephemeral): void {
-    this.#ephemeralVersion += 1;
-    const state = { ...ephemeral, version: this.#ephemeralVersion, at: this.clock.monotonic() };
-    // Deleted first, so that the map's order is the order of versions.
-    this.#ephemerals.delete(key);
-    this.#ephemerals.set(key, state);
-    const encoded = new Map<object, unknown>();
-    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliverEphemeral(state, encoded));
-  }
-
-  ephemeralsSince(version: number): EphemeralState[] {
-    if (version === this.#ephemeralVersion) return [];
-    return [...this.#ephemerals.values()].filter((state) => state.version > version);
-  }
-
-  #publish(events: readonly LogEvent[]): void {
-    for (const piece of pieces(events)) {
-      const joined = new Map<object, unknown>();
-      for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliver(piece, joined));
-    }
-  }
-
-  #sweep(): void {
-    const now = this.clock.monotonic();
-    for (const [key, state] of this.#ephemerals) {
-      if (now - state.at < ephemeralMs) break;
-      this.#ephemerals.delete(key);
-    }
-    for (const feed of this.#feeds) this.#guarded(feed, () => feed.sweep(now));
-  }
-
-  /** A reader whose end fails is dropped, and no other feels it. */
-  #guarded(feed: AnyFeed, step: () => void): void {
-    try {
-      step();
-    } catch (error) {
-      feed.close();
-      this.onError(error);
-    }
   }
 }

@@ -2,7 +2,8 @@
 import { tracked } from "@trpc/server";
 import type { EventReader, Follow, LoggedItem } from "../context.ts";
 import { AppError } from "../errors.ts";
-import { type Feeds, type Sink, type Wire, yieldToOthers } from "./feed.ts";
+import { type Sink, type Wire, yieldToOthers } from "./feed.ts";
+import type { Feeds } from "./feeds.ts";
 
 const scanEvents = 500;
 

@@ -3,7 +3,7 @@ import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Presence } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
-import type { Ephemeral } from "../../core/events/feed.ts";
+import type { Ephemeral } from "../../core/events/ephemerals.ts";
 import type { Peers } from "../../core/peers.ts";
 import { RecentIds } from "../../core/recent-ids.ts";
 import { presenceEvents } from "./presence.events.ts";

@@ -1,0 +1,83 @@
+/** Owns all feeds of this process: opens them, tells each of what is committed and announced, and of the passing of time. */
+import type { Clock } from "../clock.ts";
+import { type Ephemeral, Ephemerals } from "./ephemerals.ts";
+import { type AnyFeed, Feed, type FeedOptions, type FeedSurroundings, pieces } from "./feed.ts";
+import type { EventLog, LogEvent } from "./log.ts";
+
+const sweepMs = 1_000;
+
+export class Feeds implements FeedSurroundings {
+  readonly log: EventLog;
+  readonly ephemerals = new Ephemerals();
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+  readonly #feeds = new Set<AnyFeed>();
+
+  constructor(log: EventLog, clock: Clock, onError: (error: unknown) => void) {
+    this.log = log;
+    this.clock = clock;
+    this.onError = onError;
+    log.subscribe((events) => this.#publish(events));
+    clock.every(sweepMs, () => this.#sweep());
+  }
+
+  get size(): number {
+    return this.#feeds.size;
+  }
+
+  /**
+   * Opens a feed. Without a cursor it begins at the head; with one, after it, or with `resync` where that is impossible.
+   * The head is taken before anything is awaited: what is committed from now on is not missed.
+   */
+  async open<Frame>(options: FeedOptions<Frame>, cursor?: string): Promise<Feed<Frame>> {
+    const head = this.log.head;
+    if (cursor === undefined) return this.#start(new Feed(this, options, head));
+    // Another node may have written what the cursor names, or emptied what it leads to.
+    await this.log.fresh();
+    const location = await this.log.locate(cursor);
+    if ("position" in location) return this.#start(new Feed(this, options, location.position));
+    const feed = new Feed(this, options, head);
+    feed.resync(location.reason);
+    return this.#start(feed);
+  }
+
+  #start<Frame>(feed: Feed<Frame>): Feed<Frame> {
+    this.#feeds.add(feed);
+    feed.resume();
+    return feed;
+  }
+
+  remove(feed: AnyFeed): void {
+    this.#feeds.delete(feed);
+  }
+
+  /** Tells every reader that is level with the log; the others get the latest state of `key` when they are. */
+  announce(key: string, ephemeral: Ephemeral): void {
+    const state = this.ephemerals.announce(key, ephemeral, this.clock.monotonic());
+    const encoded = new Map<object, unknown>();
+    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliverEphemeral(state, encoded));
+  }
+
+  #publish(events: readonly LogEvent[]): void {
+    for (const piece of pieces(events)) {
+      const joined = new Map<object, unknown>();
+      for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliver(piece, joined));
+    }
+  }
+
+  #sweep(): void {
+    const now = this.clock.monotonic();
+    this.ephemerals.forgetOld(now);
+    for (const feed of this.#feeds) this.#guarded(feed, () => feed.sweep(now));
+  }
+
+  /** A reader whose end fails is dropped, and no other feels it. */
+  #guarded(feed: AnyFeed, step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      feed.close();
+      this.onError(error);
+    }
+  }
+}
