@@ -133,26 +133,27 @@ function followOtherNodes(log: EventLog, writer: Writer, bus: Bus, clock: Clock)
 }
 
 export async function startKeenchat(config: Config, overrides: Overrides = {}): Promise<Keenchat> {
-  const clock = overrides.clock ?? systemClock;
+  const { clock = systemClock, retention = defaultRetention, webDirectory = builtWebApp } = overrides;
   const logger = overrides.logger ?? createLogger(config.logLevel);
+  const given = { clock, logger, retention, webDirectory };
+  // What was opened last is closed first, at the end or where something cannot be opened.
+  await using opened = new AsyncDisposableStack();
   const database = await openWhenThere(config, clock, logger);
-  try {
-    const { retention = defaultRetention, webDirectory = builtWebApp } = overrides;
-    return await serve(config, { clock, logger, retention, webDirectory }, database);
-  } catch (error) {
-    await database.close();
-    throw error;
-  }
+  opened.defer(() => database.close());
+  const core = await openCore(config, given, database);
+  opened.defer(() => core.close());
+  const wires = await openWires(config, given, core);
+  opened.defer(() => wires.close());
+  const everything = opened.move();
+  return { restUrl: wires.restUrl, wsUrl: wires.wsUrl, close: () => everything.disposeAsync() };
 }
 
-async function serve(
-  config: Config,
-  { clock, logger, retention, webDirectory }: Required<Overrides>,
-  database: Database,
-): Promise<Keenchat> {
+type Core = Awaited<ReturnType<typeof openCore>>;
+
+/** What is behind every wire: the log and its readers, the writer, who is here, and how nodes hear of each other. */
+async function openCore(config: Config, { clock, logger, retention }: Required<Overrides>, database: Database) {
   const onError = onUnexpected(logger);
   const { read } = database;
-  const fresh = () => log.fresh();
   const log = await EventLog.open(read, {
     shared: database.shared,
     onNewHistory() {
@@ -166,20 +167,14 @@ async function serve(
   const feeds = new Feeds(log, clock, onError);
   const secret = config.authSecret ?? (await readSecret(read, writer));
   const bus = await openBus(config, secret, clock, logger);
-  const tokens = new SessionTokens(secret, clock, (sessionId) => findSession(read, config.rules, sessionId), fresh);
   const peers = new Peers(bus, clock, node);
+  const findCaller = (sessionId: number) => findSession(read, config.rules, sessionId);
+  const tokens = new SessionTokens(secret, clock, findCaller, () => log.fresh());
   const addresses = new Addresses(config.limits.socketsPerAddress, peers);
   const connections = new Connections(clock, addresses, (sessionId) => tokens.hasEnded(sessionId));
   // In the next turn: whoever signs out over the socket that this ends gets the answer first.
   tokens.onEnd((sessionId) => setImmediate(() => connections.endSession(sessionId)));
   const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, peers);
-  const web = await openWeb({
-    directory: webDirectory,
-    clock,
-    onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
-    onError,
-  });
-  const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError }, retention);
   log.subscribe((events) => {
     for (const event of events) {
       if (event.name === endSession.name && event.internal !== undefined)
@@ -187,7 +182,7 @@ async function serve(
       if (event.name === "delete channel" && event.channelId !== null) presence.closeChannel(event.channelId);
     }
   });
-
+  const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError }, retention);
   const stopFollowing = database.shared ? followOtherNodes(log, writer, bus, clock) : () => {};
 
   const services: Services = {
@@ -202,17 +197,41 @@ async function serve(
     logger,
   };
 
+  return {
+    services,
+    log,
+    writer,
+    feeds,
+    connections,
+    async close() {
+      stopRetention();
+      stopFollowing();
+      await writer.drain();
+      presence.close();
+      peers.close();
+      await bus.close();
+    },
+  };
+}
+
+/** What listens: both ports, and on them every wire, the documents and the web app. */
+async function openWires(config: Config, { clock, logger, webDirectory }: Required<Overrides>, core: Core): Promise<Keenchat> {
+  const { services, log, writer, feeds, connections } = core;
+  const onError = onUnexpected(logger);
   let stopping = false;
   const draining = () => stopping;
   const cors = new Cors(config.corsOrigins);
   const originOf = createOriginReader(config.trustedProxies);
-  const headCursor = () => log.head.id;
-  const rest = createRest({ services, originOf, headCursor, fresh, feeds, connections, clock });
-  const trpc = createTrpcHttp({ services, originOf, headCursor, fresh, connections });
+  const reading = { headCursor: () => log.head.id, fresh: () => log.fresh() };
+  const web = await openWeb({
+    directory: webDirectory,
+    clock,
+    onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
+    onError,
+  });
   const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError };
   const socketIo = createSocketIo(socketOptions);
   const webSockets = createWebSockets({ ...socketOptions, socketIo });
-
   const metrics = createMetrics({
     token: config.metricsToken,
     originOf,
@@ -229,7 +248,7 @@ async function serve(
     documents: {
       live: ({ response }: Exchange) => sendJson(response, 200, { status: "ok" }),
       ready: async ({ response }: Exchange) => {
-        await checkReady(read);
+        await checkReady(services.read);
         sendJson(response, 200, { status: "ok" });
       },
       metrics: (exchange: Exchange) => metrics.answer(exchange),
@@ -237,9 +256,9 @@ async function serve(
       "asyncapi.json": ({ response }: Exchange) => send(response, 200, asyncApiDocument()),
     },
     folders: { docs: createDocs() },
-    trpc,
+    trpc: createTrpcHttp({ services, originOf, connections, ...reading }),
     socketIo: (exchange: Exchange) => socketIo.handle(exchange),
-    rest,
+    rest: createRest({ services, originOf, feeds, connections, clock, ...reading }),
     web,
   };
   const servers = await listenOnBoth({
@@ -264,15 +283,8 @@ async function serve(
     await Promise.race([Promise.all(closed), late]);
     cancel();
     for (const server of servers) server.closeAllConnections();
-    stopRetention();
-    stopFollowing();
     web.close();
-    await writer.drain();
     webSockets.stopHeartbeat();
-    presence.close();
-    peers.close();
-    await bus.close();
-    await database.close();
   }
 
   const host = hostForUrl(config.host);
