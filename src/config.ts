@@ -50,7 +50,7 @@ export type DatabaseTarget = { kind: "sqlite"; path: string } | { kind: "memory"
 const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
   if (value === "sqlite::memory:") return { kind: "memory" };
   if (/^sqlite:(?!\/\/[^/])./.test(value)) return { kind: "sqlite", path: value.slice("sqlite:".length) };
-  if (/^postgres(ql)?:\/\//.test(value) && URL.canParse(value)) return { kind: "postgres", url: value };
+  if (/^postgres(ql)?:\/\//.test(value) && (URL.parse(value)?.pathname.length ?? 0) > 1) return { kind: "postgres", url: value };
   context.addIssue("must be sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE");
   return z.NEVER;
 });
@@ -98,14 +98,18 @@ export const variables = z.object({
     .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "must be a list of addresses")))
     .default([])
     .describe("Addresses or networks whose `X-Forwarded-For` is believed."),
-  METRICS_TOKEN: z.string().min(1).optional().describe("`/metrics` asks for this as Bearer token. Unset: it answers loopback only."),
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[!-~]+$/, "must be printable ASCII without spaces")
+    .optional()
+    .describe("`/metrics` asks for this as Bearer token. Unset: it answers loopback only."),
   LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be fatal, error, warn, info, debug, trace or silent")
     .default("info")
     .describe("`fatal` to `trace`, or `silent`."),
   MAX_SOCKETS_PER_ADDRESS: count(1_000, "Open WebSockets and event streams from one address."),
   MAX_SUBSCRIPTIONS_PER_SOCKET: count(50, "tRPC subscriptions open on one socket."),
-  MAX_CALLS_PER_SOCKET: count(16, "tRPC calls in flight on one socket."),
+  MAX_CALLS_PER_SOCKET: count(16, "tRPC calls under way on one socket; more wait their turn."),
   MAX_FRAMES_PER_SECOND: count(200, "Frames a client may send; more for 5 s closes the socket with 1008."),
 });
 

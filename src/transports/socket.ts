@@ -68,6 +68,8 @@ export class Connection implements Sink<Buffer> {
   readonly #socket: NetSocket;
   #protocol = silence;
   readonly #rate: FrameRate;
+  /** Whether its protocol has enough to do. */
+  #held = false;
   #alive = true;
   /** Of the last heartbeat: what had gone out by then, whether more was waiting, and for how many nothing has moved. */
   #taken = 0;
@@ -84,7 +86,7 @@ export class Connection implements Sink<Buffer> {
     this.token = upgrade.token;
     this.slot = upgrade.slot;
     socket.on("drain", () => {
-      if (ws.isPaused) ws.resume();
+      if (ws.isPaused && !this.#held) ws.resume();
       this.#protocol.resume();
     });
     const hear = () => this.#hear();
@@ -120,6 +122,17 @@ export class Connection implements Sink<Buffer> {
   /** Writes whole frames in one call; ws itself writes frame by frame. Compression is off, so the two never mix inside a frame. */
   write(frames: Buffer): void {
     if (this.open) this.#socket.write(frames);
+  }
+
+  /** Reads no more until `resume`: what the peer sends waits on its side. */
+  pause(): void {
+    this.#held = true;
+    this.#ws.pause();
+  }
+
+  resume(): void {
+    this.#held = false;
+    if (this.backlog <= readHighWaterBytes) this.#ws.resume();
   }
 
   /** What happens on the socket from now on is this protocol's. */

@@ -80,6 +80,8 @@ export class TrpcSocket implements Protocol, Socket {
   readonly #feeds = new Map<RpcId, Feed<Buffer> | undefined>();
   /** Ids of calls and small subscriptions that the adapter has not finished. */
   readonly #calls = new Map<RpcId, "call" | "subscription">();
+  /** Calls that wait for one of those; until they are through nothing more is read. */
+  #waiting: unknown[] = [];
   #onClose: Map<string, () => void> | undefined;
   #adapter: AdapterSocket | undefined;
   #caller: Promise<Caller | null> | undefined;
@@ -126,7 +128,11 @@ export class TrpcSocket implements Protocol, Socket {
     // Over-long batches are the adapter's to refuse, every call of them. Of the others each call goes alone: one that
     // makes no sense is refused without its neighbours.
     if (Array.isArray(message) && message.length > maxBatchSize) this.#handOver(message);
-    else for (const item of Array.isArray(message) ? message : [message]) if (!this.#take(item)) this.#handOver(item);
+    else for (const item of Array.isArray(message) ? message : [message]) this.#dispatch(item);
+  }
+
+  #dispatch(item: unknown): void {
+    if (!this.#take(item)) this.#handOver(item);
   }
 
   #readParams(message: unknown): void {
@@ -193,7 +199,10 @@ export class TrpcSocket implements Protocol, Socket {
     const { subscriptionsPerSocket, callsPerSocket } = this.#connection.options.limits;
     const subscriptions = this.#feeds.size + [...this.#calls.values()].filter((kind) => kind === "subscription").length;
     if (method === "subscription") {
-      if (subscriptions >= subscriptionsPerSocket) return this.#refuseCall(id, "Too many subscriptions on this socket.", path);
+      if (subscriptions >= subscriptionsPerSocket) {
+        this.#sendError(id, new AppError("TOO_MANY_REQUESTS", "Too many subscriptions on this socket.", { retryAfterSeconds: 1 }), path);
+        return true;
+      }
       if (path === "events") {
         this.#follow(id, params).catch((error: unknown) => this.#connection.options.onError(error, this.#connection.requestId));
         return true;
@@ -201,15 +210,13 @@ export class TrpcSocket implements Protocol, Socket {
       this.#calls.set(id, "subscription");
       return false;
     }
-    if (this.#calls.size - (subscriptions - this.#feeds.size) >= callsPerSocket)
-      return this.#refuseCall(id, "Too many calls at once on this socket.", path);
+    if (this.#calls.size - (subscriptions - this.#feeds.size) >= callsPerSocket) {
+      this.#waiting.push(message);
+      this.#connection.pause();
+      return true;
+    }
     this.#calls.set(id, "call");
     return false;
-  }
-
-  #refuseCall(id: RpcId, message: string, path: string): true {
-    this.#sendError(id, new AppError("TOO_MANY_REQUESTS", message, { retryAfterSeconds: 1 }), path);
-    return true;
   }
 
   /** The procedure checks input and rights; the feed writes the rest. */
@@ -280,6 +287,15 @@ export class TrpcSocket implements Protocol, Socket {
     const { id, result } = message as { id: RpcId; result?: { type?: string } };
     const kind = this.#calls.get(id);
     if (kind === "call" || (kind === "subscription" && (result === undefined || result.type === "stopped"))) this.#calls.delete(id);
+    if (kind === "call") this.#callNext();
+  }
+
+  #callNext(): void {
+    const [next, ...others] = this.#waiting;
+    this.#waiting = others;
+    if (next === undefined) return;
+    if (others.length === 0) this.#connection.resume();
+    this.#dispatch(next);
   }
 
   #send(message: unknown): void {
