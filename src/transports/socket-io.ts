@@ -2,6 +2,7 @@
 import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { Server, type Socket } from "socket.io";
+import { Decoder, Encoder, PacketType } from "socket.io-parser";
 import type { Clock } from "../core/clock.ts";
 import type { Sink, Wire } from "../core/events/feed.ts";
 import { nextRequestId } from "../core/random.ts";
@@ -33,6 +34,20 @@ interface Transport {
 }
 
 type Conn = Socket["conn"];
+
+/** What a packet that cannot be read is passed on as, in the place of an event; a client may send the same name, to the same end. */
+const brokenFrame = "\0broken frame";
+
+/** The library's own ends the connection over a packet it cannot read. */
+class PatientDecoder extends Decoder {
+  override add(packet: unknown): void {
+    try {
+      super.add(packet);
+    } catch {
+      this.emitReserved("decoded", { type: PacketType.EVENT, nsp: "/", data: [brokenFrame] });
+    }
+  }
+}
 
 /** An event packet of Socket.IO's protocol, the same text in every version of it: encoded once, sent to all. */
 function packet(name: string, payload: string, id?: string): string {
@@ -100,7 +115,10 @@ function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
   });
   const rate = new FrameRate(clock, limits.framesPerSecond);
   conn.on("packet", () => rate.floods() && slot.end(closeCodes.abuse, "too many frames"));
-  socket.onAny((event: string, data: unknown) => shim.receive(event, typeof data === "function" ? undefined : data));
+  socket.onAny((event: string, data: unknown) => {
+    if (event === brokenFrame) shim.refuseFrame();
+    else shim.receive(event, typeof data === "function" ? undefined : data);
+  });
   socket.on("disconnect", () => shim.close({ lingering: true }));
 }
 
@@ -108,6 +126,7 @@ function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
 export function createSocketIo(options: SocketOptions) {
   const { connections, clock, originOf } = options;
   const io = new Server({
+    parser: { Encoder, Decoder: PatientDecoder },
     serveClient: false,
     allowEIO3: true,
     destroyUpgrade: false,

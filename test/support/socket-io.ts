@@ -19,6 +19,7 @@ interface RawClient {
   on(event: string, listener: (...values: never[]) => void): void;
   emit(event: string, data?: unknown): void;
   close(): void;
+  readonly io: { readonly engine: { write(packet: string): void } };
 }
 
 type Open = (url: string, options: object) => RawClient;
@@ -36,6 +37,8 @@ export interface Client {
   /** The next event of a name that no earlier call has taken. */
   next(event: string, matches?: (data: Received["data"]) => boolean): Promise<Received>;
   emit(event: string, data?: unknown): void;
+  /** Sends text in the place of a packet of Socket.IO. */
+  sendBroken(text: string): void;
   /** Resolves when the connection ends. */
   readonly ended: Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -62,6 +65,7 @@ export async function connect(
     received: inbox.items,
     ended,
     emit: (event, data) => (data === undefined ? socket.emit(event) : socket.emit(event, data)),
+    sendBroken: (text) => socket.io.engine.write(text),
     async next(event, matches = () => true) {
       const found = await inbox.take(event, (item) => item.event === event && !taken.has(item) && matches(item.data));
       taken.add(found);

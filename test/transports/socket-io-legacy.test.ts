@@ -47,6 +47,16 @@ describe.each(wires)("a Socket.IO $major client over $transport", ({ major, tran
     expect(ready.id).toBe(ready.data.cursor);
   });
 
+  test("is told of a frame that cannot be read, and stays", async () => {
+    await using client = await open();
+    for (const broken of ["2{", "2{}", '2["identify"', "9", "zzz"]) {
+      client.sendBroken(broken);
+      expect((await client.next("error")).data).toEqual({ error: expect.any(String), code: "BAD_REQUEST" });
+    }
+    client.emit("identify", ann.token);
+    await client.next("identified");
+  });
+
   test("identifies once or again, and is told when the token is no good", async () => {
     await using client = await open();
     client.emit("identify", "nonsense");
