@@ -33,11 +33,14 @@ export class SessionTokens implements Tokens {
   }
 
   sign(session: { id: number; userId: number; expiresAt: number }): Promise<string> {
-    return new SignJWT({ sid: session.id })
-      .setProtectedHeader({ alg: algorithm, typ: "JWT" })
-      .setSubject(String(session.userId))
-      .setExpirationTime(Math.floor(session.expiresAt / 1_000))
-      .sign(this.#key);
+    return (
+      new SignJWT({ sid: session.id })
+        .setProtectedHeader({ alg: algorithm, typ: "JWT" })
+        .setSubject(String(session.userId))
+        // Whole seconds, as others may expect; when exactly it ends, the session says.
+        .setExpirationTime(Math.ceil(session.expiresAt / 1_000))
+        .sign(this.#key)
+    );
   }
 
   /**

@@ -1,7 +1,7 @@
 /** Owns SQLite: one writing connection that flushes to disk at every commit, one read-only connection that sees commits only. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type EntityManager, MikroORM, type SqliteDriver } from "@mikro-orm/sqlite";
 import BetterSqlite, { type Database as Handle, type Statement } from "better-sqlite3";
 import { ConfigError } from "../config.ts";
@@ -145,10 +145,12 @@ function lock(path: string): Handle {
  * @throws ConfigError when the file cannot be opened, or another process has it.
  */
 export async function openSqlite(path: string): Promise<Database> {
-  const file = resolve(path);
+  let file = resolve(path);
   let held: Handle;
   try {
     mkdirSync(dirname(file), { recursive: true });
+    // One file has one lock, by whatever links it is named.
+    file = existsSync(file) ? realpathSync(file) : join(realpathSync(dirname(file)), basename(file));
     held = lock(file);
   } catch (error) {
     if (error instanceof ConfigError) throw error;

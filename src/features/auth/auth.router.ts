@@ -30,8 +30,7 @@ export const authRouter = router({
       const user = await findUserWithHash(ctx.read, input.username);
       const right = await ctx.passwords.verify(input.password, user?.passwordHash);
       if (!right || !user) throw new AppError("UNAUTHORIZED", "Invalid details.");
-      // Whole seconds, as the token's own `exp` has them.
-      const expiresAt = Math.floor((ctx.clock.now() + ctx.rules.tokenTtlMs) / 1_000) * 1_000;
+      const expiresAt = ctx.clock.now() + ctx.rules.tokenTtlMs;
       const id = await ctx.write((transaction) =>
         transaction.insert(SessionEntity, { userId: user.id, createdAt: transaction.now, expiresAt }),
       );
