@@ -118,7 +118,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
   });
 }
 
-const jsonType = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?;?\s*$/i;
+const jsonType = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?;?\s*$/i;
 
 /**
  * The text of a JSON body.

@@ -103,7 +103,6 @@ export function createRest(options: RestOptions) {
     const reads = route.method === "GET";
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const token = readToken(request, target.query);
-    if (token !== undefined) response.setHeader("Cache-Control", "no-store");
     const body = route.readsBody ? await readBody(request) : undefined;
     const [caller] = await Promise.all([token === undefined ? null : services.tokens.verify(token, { fresh: reads }), reads && fresh()]);
     // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.

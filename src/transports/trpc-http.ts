@@ -57,14 +57,13 @@ function adapterUrl(path: string, query: Target["query"]): string {
 }
 
 export function createTrpcHttp({ services, connections, originOf, headCursor, fresh }: TrpcHttpOptions) {
-  async function authenticate({ request, response, target }: Exchange, reads: boolean): Promise<Caller | null> {
+  async function authenticate({ request, target }: Exchange, reads: boolean): Promise<Caller | null> {
     const fromRequest = readToken(request, target.query);
     const fromParams = readParamsToken(target.query);
     if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest)
       throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
     const token = fromRequest ?? fromParams;
     if (token === undefined) return null;
-    response.setHeader("Cache-Control", "no-store");
     return services.tokens.verify(token, { fresh: reads });
   }
 
