@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConfigError } from "../config.ts";
+import { AppError, describeError, toErrorBody } from "../core/errors.ts";
+import { nextRequestId } from "../core/random.ts";
 
 interface PortOptions {
   /** The variable to name when the port cannot be had. */
@@ -21,15 +23,35 @@ const keepAliveTimeoutMs = 65_000;
 const retryMs = 100;
 const retries = 10;
 
+const requestLine = /^[\w!#$%&'*+.^`|~-]+ [^ \r\n]+ HTTP\/1\.[01]\r?$/m;
+
+/** A request whose method nobody knows is HTTP all the same, but Node does not make a request of it. */
+function hasUnknownMethod({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): boolean {
+  return code === "HPE_INVALID_METHOD" && requestLine.test(rawPacket?.toString("latin1") ?? "");
+}
+
 /** What is no HTTP at all, or never becomes it, gets a bare status line. */
 function refuseBare(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (socket.destroyed || !socket.writable || error.code === "ECONNRESET") {
     socket.destroy();
     return;
   }
-  const status = error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400;
+  const [status, headers, body] = hasUnknownMethod(error) ? methodUnknown() : [error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400, [], ""];
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`, ...headers, "Connection: close", `Content-Length: ${body.length}`];
   // A peer that does not hang up after this is not waited for.
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+function methodUnknown(): [status: number, headers: string[], body: string] {
+  const description = describeError(new AppError("METHOD_NOT_SUPPORTED"));
+  const requestId = nextRequestId();
+  const headers = [
+    "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS",
+    "Content-Type: application/json; charset=utf-8",
+    "Referrer-Policy: no-referrer",
+    `X-Request-Id: ${requestId}`,
+  ];
+  return [description.status, headers, JSON.stringify(toErrorBody(description, requestId))];
 }
 
 const openSockets = new WeakMap<Server, Set<Socket>>();
