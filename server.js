@@ -19,8 +19,10 @@ function handOver(node) {
   var child = spawn(node, [entry].concat(process.argv.slice(2)), {
     stdio: ["inherit", "inherit", "inherit", "ipc"],
   });
+  var asked;
   ["SIGTERM", "SIGINT", "SIGHUP"].forEach((signal) => {
     process.on(signal, () => {
+      asked = signal;
       child.kill(signal);
     });
   });
@@ -29,11 +31,16 @@ function handOver(node) {
     process.exit(78);
   });
   child.on("exit", (code, signal) => {
-    process.exit(signal ? 1 : code);
+    // One that was told to stop before it could listen dies of it, and has done what it was told.
+    process.exit(signal ? (signal === asked ? 0 : 1) : code);
   });
 }
 
 if (isNewEnough(process.versions.node)) {
+  // Until src/server.ts has its own; there is nothing to drain so early.
+  ["SIGTERM", "SIGINT"].forEach((signal) => {
+    process.once(signal, () => process.exit(0));
+  });
   import("./src/server.ts");
 } else {
   if (existsSync(bundled)) {

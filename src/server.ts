@@ -17,8 +17,7 @@ async function main(): Promise<void> {
   const { startKeenchat } = await import("./keenchat.ts");
   // There is nothing to drain before the start is over.
   const stopStarting = () => process.exit(0);
-  process.on("SIGTERM", stopStarting);
-  process.on("SIGINT", stopStarting);
+  for (const signal of ["SIGTERM", "SIGINT"]) process.removeAllListeners(signal).on(signal, stopStarting);
   const keenchat = await startKeenchat(config, { logger });
   process.off("SIGTERM", stopStarting);
   process.off("SIGINT", stopStarting);
