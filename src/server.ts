@@ -16,16 +16,17 @@ async function main(): Promise<void> {
   // Imported late: the database driver must not be loaded by a Node that is too old for it.
   const { startKeenchat } = await import("./keenchat.ts");
   // There is nothing to drain before the start is over.
-  const stopStarting = () => process.exit(0);
-  for (const signal of ["SIGTERM", "SIGINT"]) process.removeAllListeners(signal).on(signal, stopStarting);
+  let stop = (): void => process.exit(0);
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    const before = process.listeners(signal as NodeJS.Signals);
+    process.on(signal, () => stop());
+    // After, not before: without a listener for a moment, a signal that has come is lost.
+    for (const listener of before) process.off(signal, listener);
+  }
   const keenchat = await startKeenchat(config, { logger });
-  process.off("SIGTERM", stopStarting);
-  process.off("SIGINT", stopStarting);
 
-  let stopping = false;
-  const stop = (): void => {
-    if (stopping) return;
-    stopping = true;
+  stop = () => {
+    stop = () => {};
     setTimeout(() => process.exit(1), stopWithinMs - 1_000).unref();
     keenchat.close().then(
       () => process.exit(0),
@@ -35,8 +36,6 @@ async function main(): Promise<void> {
       },
     );
   };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
   // The launcher (server.js under an old Node) was killed: so is this.
   process.on("disconnect", () => process.exit(1));
   process.on("unhandledRejection", (error) => logger.error({ err: error }, "a promise was left alone"));
