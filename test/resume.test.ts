@@ -1,10 +1,8 @@
-import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { connect as connectTcp, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestClock } from "./support/clock.ts";
+import { createDatabase } from "./support/database.ts";
 import { post, request, signUp } from "./support/http.ts";
 import { startServer, type TestServer } from "./support/server.ts";
 import { within } from "./support/wait.ts";
@@ -133,9 +131,8 @@ describe.each(followingWires)("resuming over %s", (_name, open, announcesReady) 
   );
 
   test("what was deleted is not replayed, from memory or from the table; only its deletion is", async () => {
-    const directory = mkdtempSync(join(tmpdir(), "keenchat-resume-"));
-    const databaseUrl = `sqlite:${join(directory, "keenchat.db")}`;
-    let own = await startServer({ DATABASE_URL: databaseUrl });
+    const database = await createDatabase();
+    let own = await startServer({ DATABASE_URL: database.url });
     const { token } = await signUp(own, "ann");
     const cursor = await head(own);
     const { body: message } = await post(own, token, 1, "regretted");
@@ -158,29 +155,28 @@ describe.each(followingWires)("resuming over %s", (_name, open, announcesReady) 
       { event: "delete channel", data: { id: channel.id } },
     ]);
     await own.close();
-    own = await startServer({ DATABASE_URL: databaseUrl });
+    own = await startServer({ DATABASE_URL: database.url });
     expect(await replayed()).toEqual(fromMemory);
     await own.close();
-    rmSync(directory, { recursive: true, force: true });
+    await database.drop();
   });
 
   test("a cursor of another database, or of what a restored backup never had, is `unknown`; one the backup has goes on", async () => {
-    const directory = mkdtempSync(join(tmpdir(), "keenchat-restore-"));
-    const at = (name: string) => ({ DATABASE_URL: `sqlite:${join(directory, name)}` });
-    let own = await startServer(at("first.db"));
+    const database = await createDatabase();
+    let own = await startServer({ DATABASE_URL: database.url });
     const { token } = await signUp(own, "ann");
     await postAll(own, token, "in the backup");
     const shared = await head(own);
     await postAll(own, token, "shared");
     await own.close();
-    copyFileSync(join(directory, "first.db"), join(directory, "backup.db"));
-    own = await startServer(at("first.db"));
+    const backup = await database.copy();
+    own = await startServer({ DATABASE_URL: database.url });
     await postAll(own, token, "lost by the restore");
     const lost = await head(own);
     await postAll(own, token, "lost too");
     await own.close();
 
-    own = await startServer(at("backup.db"));
+    own = await startServer({ DATABASE_URL: backup.url });
     for (let round = 0; round < 3; round += 1) {
       for (const cursor of [lost, await head(server)]) {
         const reader = await open(own, { cursor });
@@ -194,12 +190,12 @@ describe.each(followingWires)("resuming over %s", (_name, open, announcesReady) 
     expect(texts(reader.inbox.items)).toEqual(["shared", "restored 0", "restored 1", "restored 2", "ready"]);
     reader.cut();
     await own.close();
-    rmSync(directory, { recursive: true, force: true });
+    await Promise.all([database.drop(), backup.drop()]);
   });
 
   test("a replay from the table is whole, while writers keep writing", async () => {
-    const directory = mkdtempSync(join(tmpdir(), "keenchat-long-"));
-    const environment = { DATABASE_URL: `sqlite:${join(directory, "keenchat.db")}` };
+    const database = await createDatabase();
+    const environment = { DATABASE_URL: database.url };
     let own = await startServer(environment);
     const { token } = await signUp(own, "ann");
     const cursor = await head(own);
@@ -226,7 +222,7 @@ describe.each(followingWires)("resuming over %s", (_name, open, announcesReady) 
     expect(reader.inbox.items.filter(named("ready"))).toHaveLength(1);
     reader.cut();
     await own.close();
-    rmSync(directory, { recursive: true, force: true });
+    await database.drop();
   });
 
   test("X-Keenchat-Cursor of any GET, followed, leaves no hole while writers keep writing", async () => {

@@ -1,24 +1,22 @@
 /** What a run at the lowest level prints: never a token, a password or a message's text, not even where the server fails. */
 import { once } from "node:events";
-import { join } from "node:path";
 import { createTRPCClient, createWSClient, wsLink } from "@trpc/client";
-import BetterSqlite from "better-sqlite3";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { AppRouter } from "../../src/api.ts";
+import { databaseKinds } from "../support/database.ts";
 import { request } from "../support/http.ts";
-import { startProcess, temporaryDirectory } from "../support/process.ts";
+import { startProcess } from "../support/process.ts";
 import { openRaw } from "../support/raw.ts";
 import { Inbox } from "../support/wait.ts";
 
 const password = "unspeakable-password";
 const words = "unspeakable-words";
 
-test("nothing secret is printed", { timeout: 60_000 }, async () => {
-  using directory = temporaryDirectory();
-  const file = join(directory.path, "keenchat.db");
+test.each(databaseKinds())("nothing secret is printed over $kind", { timeout: 60_000 }, async ({ create }) => {
+  const database = await create();
   await using server = startProcess({
-    DATABASE_URL: `sqlite:${file}`,
+    DATABASE_URL: database.url,
     LOG_LEVEL: "trace",
     AUTH_SECRET: "unspeakable-secret-of-at-least-32-bytes",
     METRICS_TOKEN: "unspeakable-metrics",
@@ -65,9 +63,7 @@ test("nothing secret is printed", { timeout: 60_000 }, async () => {
   await expect(api.message.post.mutate({ ...message, channel_id: 999 })).rejects.toThrow();
 
   // The table goes away under the server: from here on its answers are 500, and it says why in its log.
-  const database = new BetterSqlite(file);
-  database.exec("alter table message rename to message_gone");
-  database.close();
+  await database.execute("alter table message rename to message_gone");
   const broken = await fetch(`${restUrl}/message`, {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
@@ -90,6 +86,7 @@ test("nothing secret is printed", { timeout: 60_000 }, async () => {
   socket.terminate();
   await wire.close();
   await server.end("SIGTERM");
+  await database.drop();
   const output = [...server.stdout.items, ...server.stderr.items].join("\n");
 
   expect(output).toContain(broken.headers.get("x-request-id"));

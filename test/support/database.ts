@@ -1,14 +1,24 @@
-/** Databases for tests: each its own, gone afterwards. SQLite in a directory, or PostgreSQL where `KEENCHAT_TEST_DATABASE` says so. */
+/**
+ * Databases for tests: each its own, gone afterwards. `KEENCHAT_TEST_DATABASE=postgres` and `KEENCHAT_TEST_BUS=redis` run the suite
+ * over those; otherwise it is SQLite in a directory, and a bus in memory.
+ */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import BetterSqlite from "better-sqlite3";
 import pg from "pg";
+import { openPostgres } from "../../src/db/postgres.ts";
+import { openSqlite } from "../../src/db/sqlite.ts";
 
 export interface TestDatabase {
   /** What goes into `DATABASE_URL`. */
   readonly url: string;
+  /** Another one with the same in it, as from a backup. Nobody may have this one open. */
+  copy(): Promise<TestDatabase>;
+  /** Runs SQL behind the server's back. */
+  execute(sql: string): Promise<unknown>;
   drop(): Promise<void>;
 }
 
@@ -18,7 +28,23 @@ export const redisUrl = process.env["KEENCHAT_TEST_REDIS"] ?? "redis://127.0.0.1
 
 export function createSqlite(): TestDatabase {
   const directory = mkdtempSync(join(tmpdir(), "keenchat-test-"));
-  return { url: `sqlite:${join(directory, "keenchat.db")}`, drop: async () => rmSync(directory, { recursive: true, force: true }) };
+  const file = join(directory, "keenchat.db");
+  return {
+    url: `sqlite:${file}`,
+    async copy() {
+      const copy = createSqlite();
+      copyFileSync(file, copy.url.slice("sqlite:".length));
+      return copy;
+    },
+    async execute(sql) {
+      const database = new BetterSqlite(file);
+      database.exec(sql);
+      database.close();
+    },
+    async drop() {
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Runs one statement as the owner of the test databases. */
@@ -32,23 +58,36 @@ export async function runAsOwner(sql: string, url = postgresUrl): Promise<pg.Que
   }
 }
 
-export async function createPostgres(): Promise<TestDatabase> {
+export async function createPostgres(template = "template1"): Promise<TestDatabase> {
   const name = `keenchat_test_${randomBytes(6).toString("hex")}`;
-  await runAsOwner(`create database ${name}`);
+  await runAsOwner(`create database ${name} template ${template}`);
   const url = new URL(postgresUrl);
   url.pathname = `/${name}`;
   return {
     url: url.href,
+    copy: () => createPostgres(name),
+    execute: (sql) => runAsOwner(sql, url.href),
     async drop() {
       await runAsOwner(`drop database if exists ${name} with (force)`);
     },
   };
 }
 
-/** The kind of database that this run of the suite is for. */
+/** Every kind there is on this machine, for suites that hold each of them to the same sentences. */
+export function databaseKinds() {
+  return [
+    { kind: "sqlite", shared: false, create: async () => createSqlite(), open: (url: string) => openSqlite(url.slice("sqlite:".length)) },
+    ...(leftOut("postgres") ? [] : [{ kind: "postgres", shared: true, create: () => createPostgres(), open: openPostgres }]),
+  ];
+}
+
+/** A database of the kind that this run of the suite is for. */
 export async function createDatabase(): Promise<TestDatabase> {
   return process.env["KEENCHAT_TEST_DATABASE"] === "postgres" ? createPostgres() : createSqlite();
 }
+
+/** The bus that this run is for, as a server's environment. Its channel is named after its secret, so that no two installations meet. */
+export const busOfThisRun: Record<string, string> = process.env["KEENCHAT_TEST_BUS"] === "redis" ? { REDIS_URL: redisUrl } : {};
 
 /** Whether this machine has no such server; the run has said so in its first line. */
 export function leftOut(what: "postgres" | "redis"): boolean {

@@ -2,7 +2,7 @@
 import { pino } from "pino";
 import { readConfig } from "../../src/config.ts";
 import { type Keenchat, type Overrides, startKeenchat } from "../../src/keenchat.ts";
-import { createDatabase } from "./database.ts";
+import { busOfThisRun, createDatabase } from "./database.ts";
 
 export interface TestServer extends Keenchat {
   /** The database, for a second start on the same data. */
@@ -18,7 +18,14 @@ export async function startServer(environment: Record<string, string> = {}, over
   const databaseUrl = environment["DATABASE_URL"] ?? own?.url ?? "";
   const logged: string[] = [];
   const logger = pino({ level: "trace" }, { write: (line: string) => void logged.push(line) });
-  const config = readConfig({ HOST: "127.0.0.1", PORT: "0", WEBSOCKETS_PORT: "0", ...environment, DATABASE_URL: databaseUrl });
+  const config = readConfig({
+    HOST: "127.0.0.1",
+    PORT: "0",
+    WEBSOCKETS_PORT: "0",
+    ...busOfThisRun,
+    ...environment,
+    DATABASE_URL: databaseUrl,
+  });
   const keenchat = await startKeenchat(config, { logger, ...overrides }).catch(async (error: unknown) => {
     await own?.drop();
     throw error;
