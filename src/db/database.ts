@@ -2,8 +2,8 @@
 import type { BatchReads, Entity, Param, Read } from "../core/context.ts";
 
 /**
- * The open transaction of a write. SQL and ORM calls run on the same connection, in the order they are made. What returns nothing is
- * not waited for: where it fails, the transaction does.
+ * The open transaction of a write, on one connection. SQL runs in the order it is given, waited for or not; an ORM call is to be waited
+ * for. What returns nothing is not waited for: where it fails, the transaction does.
  */
 export interface WriteConnection extends Read, BatchReads {
   find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null>;

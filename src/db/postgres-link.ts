@@ -130,6 +130,8 @@ export class PostgresLink {
   /** @throws LostError, or the error by which the server refused. */
   async connect(): Promise<pg.Client> {
     if (this.#away) throw this.#away;
+    // Whoever asks after the end must not begin anew.
+    if (this.#closed) throw new LostError(new Error("the database was closed"));
     this.#client ??= this.#open();
     return this.#client;
   }
