@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { busOfThisRun, createDatabase } from "./support/database.ts";
 import { password, post, request, signUp } from "./support/http.ts";
 import { serverFile, startProcess, temporaryDirectory } from "./support/process.ts";
 import { Inbox, within } from "./support/wait.ts";
@@ -173,7 +174,7 @@ describe("a start that cannot work", { timeout }, () => {
   });
 });
 
-describe("the database", { timeout }, () => {
+describe("the database, where it is SQLite,", { timeout }, () => {
   test("is data/keenchat.db under the directory of the start where nothing else is said", async () => {
     using directory = temporaryDirectory();
     await using server = startProcess({}, { directory: directory.path });
@@ -236,8 +237,8 @@ describe("a stop", { timeout }, () => {
   const stopWithinMs = 15_000;
 
   test("answers what is under way, takes nothing new, and loses nothing it has answered", async () => {
-    using directory = temporaryDirectory();
-    const environment = { DATABASE_URL: `sqlite:${join(directory.path, "chat.db")}` };
+    const database = await createDatabase();
+    const environment = { ...busOfThisRun, DATABASE_URL: database.url };
     await using server = startProcess(environment);
     const { restUrl, wsUrl } = await server.ready();
     const { token } = await signUp({ restUrl }, "ann");
@@ -256,6 +257,8 @@ describe("a stop", { timeout }, () => {
     await using again = startProcess(environment);
     const { body } = await request(await again.ready(), "GET", "/message?channel_id=1");
     expect(body).toMatchObject([{ message_text: "last words" }]);
+    await again.end("SIGTERM");
+    await database.drop();
   });
 
   test("is not held up by a request that never ends", async () => {
@@ -270,8 +273,8 @@ describe("a stop", { timeout }, () => {
   });
 
   test.each(["SIGTERM", "SIGKILL"] as const)("by %s in the middle of many posts loses none that was answered", async (signal) => {
-    using directory = temporaryDirectory();
-    const environment = { DATABASE_URL: `sqlite:${join(directory.path, "chat.db")}` };
+    const database = await createDatabase();
+    const environment = { ...busOfThisRun, DATABASE_URL: database.url };
     await using server = startProcess(environment);
     const { restUrl } = await server.ready();
     const { token } = await signUp({ restUrl }, "ann");
@@ -296,5 +299,7 @@ describe("a stop", { timeout }, () => {
       path = /<([^>]+)>; rel="next"/.exec(headers.get("link") ?? "")?.[1];
     }
     expect(acknowledged.items.filter((id) => !kept.has(id))).toEqual([]);
+    await again.end("SIGTERM");
+    await database.drop();
   });
 });

@@ -10,6 +10,9 @@ function migrations(dialect: string) {
   return { path, pathTs: path, glob: "*.ts", emit: "ts" as const, snapshot: false, tableName: "migration", silent: true };
 }
 
+/** What the counter row numbers, and no sequence. SQLite has one kind of numbered key only, whoever gives the numbers. */
+const fromCounter: Readonly<Record<string, string>> = { event: "seq", message: "id" };
+
 /** Options for the SQLite database in the file `path`. */
 export function sqliteOptions(path: string) {
   return defineConfig({
@@ -31,6 +34,12 @@ export function postgresOptions(url: string) {
     extensions: [Migrator],
     migrations: migrations("postgres"),
     pool: { min: 0, max: 2 },
+    discovery: {
+      onMetadata({ tableName, properties }) {
+        const property = properties[fromCounter[tableName] ?? ""];
+        if (property) property.autoincrement = false;
+      },
+    },
     ensureDatabase: false,
   });
 }
