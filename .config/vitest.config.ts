@@ -1,41 +1,34 @@
-import { existsSync } from "node:fs";
-import { connect } from "node:net";
+import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { findMissing, type Service, toEnvironment } from "../test/support/services.ts";
+import { SuiteTimes } from "../test/support/suite-times.ts";
 
-/** Whether something listens where a server usually does. */
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: "127.0.0.1", timeout: 1_000 });
-    const answer = (found: boolean) => {
-      socket.destroy();
-      resolve(found);
-    };
-    socket.once("connect", () => answer(true));
-    socket.once("error", () => answer(false));
-    socket.once("timeout", () => answer(false));
-  });
-}
-
-/** The same as test/support/browser.ts looks for. */
-const browserPath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+/** What is nothing without a service; a file that is something without asks `leftOut` itself. */
+const needs: Readonly<Record<string, readonly Service[]>> = {
+  "test/cluster/**": ["postgres", "redis"],
+  "test/faults.test.ts": ["postgres"],
+  "test/browser/**": ["chromium"],
+};
 
 export default defineConfig(async () => {
-  const servers = { postgres: 5432, redis: 6379 };
-  const found = await Promise.all(Object.values(servers).map(listens));
-  const leftOut = Object.keys(servers).filter((_, index) => !found[index]);
-  if (leftOut.length > 0) console.log(`Left out, because nothing listens at its port: what needs ${leftOut.join(" and ")}.`);
-  const hasBrowser = existsSync(browserPath);
-  if (!hasBrowser) console.log(`Left out, because there is no Chromium at ${browserPath}: test/browser. CHROMIUM names another place.`);
-  if (!hasBrowser && process.env["CI"]) throw new Error("A full run needs Chromium.");
+  const missing = await findMissing();
+  if (missing.length > 0) {
+    const line = `Left out, because this machine lacks it: what needs ${missing.join(", ")}.`;
+    if (process.env["CI"]) throw new Error(line);
+    console.log(line);
+  }
+  const excluded = Object.keys(needs).filter((path) => needs[path]?.some((service) => missing.includes(service)));
 
   return {
     root: fileURLToPath(new URL("..", import.meta.url)),
     test: {
       include: ["test/**/*.test.ts"],
-      exclude: [...(leftOut.length > 0 ? ["test/cluster/**"] : []), ...(hasBrowser ? [] : ["test/browser/**"])],
-      env: { KEENCHAT_TEST_LEFT_OUT: leftOut.join(",") },
+      exclude: excluded,
+      env: toEnvironment(missing),
       globalSetup: ["test/support/whole-run.ts"],
+      // The times come first: a run ends with vitest's own summary.
+      reporters: [new SuiteTimes(), "default"],
       pool: "forks",
       maxWorkers: 2,
       testTimeout: 20_000,

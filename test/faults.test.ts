@@ -1,6 +1,6 @@
 /** What a database that is away, and no more than that, does to sockets and to the stop. */
 import { describe, expect, test } from "vitest";
-import { createPostgres, leftOut } from "./support/database.ts";
+import { createPostgres } from "./support/database.ts";
 import { post, request, signUp } from "./support/http.ts";
 import { startServer } from "./support/server.ts";
 import { TcpProxy } from "./support/tcp-proxy.ts";
@@ -25,8 +25,7 @@ async function startBehindWire() {
   };
 }
 
-const postgresTests = leftOut("postgres") ? describe.each<number>([]) : describe.each([1]);
-postgresTests("with PostgreSQL away", () => {
+describe("with PostgreSQL away", () => {
   test("a tRPC subscription that would resume is sent away, never left in silence, and comes back to everything", async () => {
     await using installation = await startBehindWire();
     const { server, wire } = installation;

@@ -1,11 +1,11 @@
 /**
  * Writers, readers on every wire, cut lines, stalls, `kill -9`; then the ledger. ADVERSARY_SCALE multiplies the attack
- * (10 is 10,000 messages, 200 cuts, 20 kills), ADVERSARY_SEED repeats one.
+ * (10 is 10,000 messages, 200 cuts, 20 kills, and what KEENCHAT_TEST_LONG asks for), ADVERSARY_SEED repeats one.
  */
 import { expect, test } from "vitest";
 import { attack } from "./attack.ts";
 
-const scale = Number(process.env["ADVERSARY_SCALE"] ?? 1);
+const scale = Number(process.env["ADVERSARY_SCALE"] ?? (process.env["KEENCHAT_TEST_LONG"] ? 10 : 1));
 const seed = Number(process.env["ADVERSARY_SEED"] ?? Date.now() % 2 ** 31);
 
 test(

@@ -1,13 +1,11 @@
-/** Owns the server under attack: a child process on fixed ports and one database file, killed and started again. */
+/** Owns the server under attack: a child process on fixed ports and one database, killed and started again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { busOfThisRun, createDatabase, type TestDatabase } from "../support/database.ts";
 import { within } from "../support/wait.ts";
 
 const startWithinMs = 30_000;
@@ -23,13 +21,14 @@ async function freePort(): Promise<number> {
 export class ServerProcess {
   readonly port: number;
   readonly wsPort: number;
-  readonly #directory = mkdtempSync(join(tmpdir(), "keenchat-adversary-"));
+  readonly #database: TestDatabase;
   readonly #entry: readonly string[];
   #child: ChildProcess | undefined;
   /** Problems it logged, and how it ended when nobody had told it to. */
   readonly complaints: string[] = [];
 
-  private constructor(port: number, wsPort: number, entry: readonly string[]) {
+  private constructor(database: TestDatabase, port: number, wsPort: number, entry: readonly string[]) {
+    this.#database = database;
     this.port = port;
     this.wsPort = wsPort;
     this.#entry = entry;
@@ -37,12 +36,12 @@ export class ServerProcess {
 
   /** `entry`: what Node is to run, relative to this directory, and its arguments. */
   static async start(entry: readonly string[] = ["../../src/server.ts"]): Promise<ServerProcess> {
-    const server = new ServerProcess(await freePort(), await freePort(), entry);
+    const server = new ServerProcess(await createDatabase(), await freePort(), await freePort(), entry);
     await server.#spawn();
     return server;
   }
 
-  /** `kill -9`, and a new start on the same file and ports. */
+  /** `kill -9`, and a new start on the same database and ports. */
   async killAndRestart(): Promise<void> {
     await this.#kill();
     await this.#spawn();
@@ -50,7 +49,7 @@ export class ServerProcess {
 
   async stop(): Promise<void> {
     await this.#kill();
-    rmSync(this.#directory, { recursive: true, force: true });
+    await this.#database.drop();
   }
 
   async #kill(): Promise<void> {
@@ -72,7 +71,8 @@ export class ServerProcess {
         HOST: "127.0.0.1",
         PORT: String(this.port),
         WEBSOCKETS_PORT: String(this.wsPort),
-        DATABASE_URL: `sqlite:${join(this.#directory, "keenchat.db")}`,
+        ...busOfThisRun,
+        DATABASE_URL: this.#database.url,
         LOG_LEVEL: "warn",
       },
     });

@@ -6,8 +6,8 @@ import { openRedisBus } from "../../src/bus/redis.ts";
 import type { Bus } from "../../src/core/bus.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { randomTag } from "../../src/core/random.ts";
-import { leftOut, redisUrl } from "../support/database.ts";
 import { RedisServer } from "../support/redis-server.ts";
+import { leftOut, redisUrl } from "../support/services.ts";
 import { Inbox, within } from "../support/wait.ts";
 
 type Join = (onError?: (error: unknown) => void) => Promise<Bus>;

@@ -2,12 +2,11 @@
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import type { Keenchat } from "../../src/keenchat.ts";
 import { password, signUp } from "./http.ts";
-
-const executablePath = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+import { chromiumPath } from "./services.ts";
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
-    executablePath,
+    executablePath: chromiumPath,
     args: [
       ...["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
       ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],

@@ -11,6 +11,7 @@ import BetterSqlite from "better-sqlite3";
 import pg from "pg";
 import { openPostgres } from "../../src/db/postgres.ts";
 import { openSqlite } from "../../src/db/sqlite.ts";
+import { leftOut, postgresUrl, redisUrl } from "./services.ts";
 
 export interface TestDatabase {
   /** What goes into `DATABASE_URL`. */
@@ -22,9 +23,7 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** Where tests may make databases of their own. */
-export const postgresUrl = process.env["KEENCHAT_TEST_POSTGRES"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
-export const redisUrl = process.env["KEENCHAT_TEST_REDIS"] ?? "redis://127.0.0.1:6379";
+export { postgresUrl };
 
 export function createSqlite(): TestDatabase {
   const directory = mkdtempSync(join(tmpdir(), "keenchat-test-"));
@@ -88,8 +87,3 @@ export async function createDatabase(): Promise<TestDatabase> {
 
 /** The bus that this run is for, as a server's environment. Its channel is named after its secret, so that no two installations meet. */
 export const busOfThisRun: Record<string, string> = process.env["KEENCHAT_TEST_BUS"] === "redis" ? { REDIS_URL: redisUrl } : {};
-
-/** Whether this machine has no such server; the run has said so in its first line. */
-export function leftOut(what: "postgres" | "redis"): boolean {
-  return process.env["KEENCHAT_TEST_LEFT_OUT"]?.split(",").includes(what) ?? false;
-}
