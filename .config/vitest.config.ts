@@ -9,6 +9,8 @@ const needs: Readonly<Record<string, readonly Service[]>> = {
   "test/cluster/**": ["postgres", "redis"],
   "test/faults.test.ts": ["postgres"],
   "test/browser/**": ["chromium"],
+  "test/docs/examples.test.ts": ["curl", "sqlite3"],
+  "test/readme.test.ts": ["curl"],
 };
 
 export default defineConfig(async () => {

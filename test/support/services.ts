@@ -37,6 +37,8 @@ const services = {
   nginx: async () => isInstalled("nginx"),
   caddy: async () => isInstalled("caddy"),
   openssl: async () => isInstalled("openssl"),
+  curl: async () => isInstalled("curl"),
+  sqlite3: async () => isInstalled("sqlite3"),
 };
 
 export type Service = keyof typeof services;
