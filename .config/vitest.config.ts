@@ -31,6 +31,8 @@ export default defineConfig(async () => {
       globalSetup: ["test/support/whole-run.ts"],
       // The times come first: a run ends with vitest's own summary.
       reporters: [new SuiteTimes(), "default"],
+      // And not with its advice.
+      experimental: { diagnostics: false },
       pool: "forks",
       maxWorkers: 2,
       testTimeout: 20_000,
