@@ -2,10 +2,11 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { request } from "../support/http.ts";
+import { post, request, signUp } from "../support/http.ts";
 import { openRaw, parseAnswer, sendRaw } from "../support/raw.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { within } from "../support/wait.ts";
+import { openSse } from "../support/wires.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -174,6 +175,27 @@ test("several requests in one packet are answered in their order", async () => {
     `GET /live HTTP/1.1\r\nHost: a\r\n\r\nGET /nothing HTTP/1.1\r\nHost: a\r\n\r\n${get("/channel/1")}`,
   );
   expect(text.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 404", "HTTP/1.1 200"]);
+});
+
+test("a request that was sent ahead waits for the answer before it, and nobody else does", async () => {
+  const { token } = await signUp(server, "ahead");
+  const connection = await openRaw(server.restUrl);
+  const body = JSON.stringify({ channel_id: 1, message_text: "sent ahead" });
+  const stream = "GET /event HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n";
+  const ahead = `POST /message HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  await connection.write(stream + ahead);
+  const watcher = await openSse(server);
+  await watcher.inbox.take("ready", ({ event }) => event === "ready");
+  await post(server, token, 1, "marker");
+  await watcher.inbox.take("the marker", ({ data }) => data.message_text === "marker");
+  connection.hangUp();
+  await post(server, token, 1, "last");
+  await watcher.inbox.take("the last", ({ data }) => data.message_text === "last");
+  expect((await request(server, "GET", "/message")).body.map((each: { message_text: string }) => each.message_text)).toEqual([
+    "marker",
+    "last",
+  ]);
+  watcher.cut();
 });
 
 test("nothing of this was an error of the server", () => {
