@@ -21,7 +21,7 @@ export class PlainSocket implements Protocol {
 
   constructor(connection: Connection, reading: Reading) {
     const { options, slot, origin, requestId, token } = connection;
-    this.#shim = new Shim({ options, slot, origin, requestId, token, wire: plainWire, sink: connection, reading });
+    this.#shim = new Shim({ options, slot, origin, requestId, token, wire: plainWire, sink: connection, flow: connection, reading });
   }
 
   receive(data: Buffer, isBinary: boolean): void {

@@ -38,11 +38,18 @@ export interface ShimOptions<Frame> {
   readonly sink: Sink<Frame>;
   readonly reading: Reading;
   readonly token: string | undefined;
+  /** Where the client's side can be made to wait. */
+  readonly flow?: { pause(): void; resume(): void };
 }
 
 const identifyWithinMs = 10_000;
 const errorWindowMs = 10_000;
 const maxErrors = 20;
+/** Commands that may wait for those before them, until the client has to; where it cannot be made to, the rest are refused. */
+const maxWaiting = 64;
+const maxWaitingAnyway = 10_000;
+/** Longer than any text that a command makes sense with. */
+const maxTextLength = 2_048;
 const nothing = "null";
 /** What a socket begins with; one for all of them, as most stay that way. */
 const done = Promise.resolve();
@@ -51,6 +58,14 @@ const nothingToCancel = () => {};
 /** The id in `{ id }` or `{ channel_id }`, as the client sent it; the procedure's schema judges it. */
 function field(data: unknown, name: string): unknown {
   return typeof data === "object" && data !== null && Object.hasOwn(data, name) ? (data as Record<string, unknown>)[name] : undefined;
+}
+
+/** As much of what a client sent as a command may need: nothing else waits with it. */
+function compact(data: unknown): unknown {
+  if (typeof data === "string" && data.length > maxTextLength) return "";
+  if (typeof data !== "object" || data === null) return data;
+  const short = (value: unknown) => (typeof value === "number" || value === null ? value : undefined);
+  return { id: short(field(data, "id")), channel_id: short(field(data, "channel_id")) };
 }
 
 export class Shim<Frame> {
@@ -66,6 +81,7 @@ export class Shim<Frame> {
   #errors: number[] = [];
   /** Commands are carried out one after the other: what a client sends first happens first. */
   #queue = done;
+  #waiting = 0;
   #closed = false;
   #cancelWait = nothingToCancel;
 
@@ -83,7 +99,9 @@ export class Shim<Frame> {
   }
 
   receive(event: string, data: unknown): void {
-    this.#enqueue(() => this.#carryOut(event, data));
+    if (this.#waiting >= maxWaitingAnyway) return this.#fail(new AppError("TOO_MANY_REQUESTS", "Too many commands wait."));
+    const needed = compact(data);
+    this.#enqueue(() => this.#carryOut(event, needed));
   }
 
   refuseFrame(): void {
@@ -99,13 +117,17 @@ export class Shim<Frame> {
   }
 
   #enqueue(command: () => Promise<void>): void {
+    const { flow } = this.#given;
+    this.#waiting += 1;
+    if (this.#waiting === maxWaiting) flow?.pause();
     this.#queue = this.#queue.then(async () => {
-      if (this.#closed) return;
       try {
-        await command();
+        if (!this.#closed) await command();
       } catch (error) {
         this.#fail(error);
       }
+      this.#waiting -= 1;
+      if (this.#waiting === maxWaiting - 1) flow?.resume();
     });
   }
 

@@ -64,42 +64,58 @@ function transportOf(conn: Conn): Transport {
   return conn.transport as unknown as Transport;
 }
 
+/** Ends a connection whatever is left to be taken. */
+function cut(conn: Conn): void {
+  const { socket: ws } = transportOf(conn);
+  if (ws) ws.terminate();
+  else conn.close(true);
+}
+
 function endConn(conn: Conn, code: CloseCode, reason: string, clock: Clock): void {
   const { socket: ws } = transportOf(conn);
-  if (!ws) {
-    // Over polling the library waits until all that is left was taken; from who takes nothing it is taken back.
-    conn.close(code === closeCodes.tooSlow);
-    return;
-  }
-  ws.close(code, reason);
-  if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => ws.terminate());
+  // Over polling the library waits until all that is left was taken; from who takes nothing it is taken back.
+  if (!ws) conn.close(code === closeCodes.tooSlow);
+  else ws.close(code, reason);
+  if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => cut(conn));
+}
+
+/** Whether the transport has taken everything. */
+function isFree(conn: Conn): boolean {
+  return transportOf(conn).writable && (conn as unknown as { writeBuffer: unknown[] }).writeBuffer.length === 0;
+}
+
+/** Counts what comes in and what waits to go out, the library's own answers too, from the first packet on. */
+function guard(conn: Conn, slot: Slot, { clock, limits }: SocketOptions): void {
+  const rate = new FrameRate(clock, limits.framesPerSecond);
+  conn.on("packet", () => rate.floods() && slot.end(closeCodes.abuse, "too many frames"));
+  let unsentChars = 0;
+  conn.on("packetCreate", (packet: { data?: unknown }) => {
+    unsentChars = isFree(conn) ? 0 : unsentChars + String(packet.data ?? "").length;
+    if (unsentChars <= maxUnsentChars) return;
+    // Nothing more is kept for who asks on and takes nothing, nor is it waited for.
+    delete packet.data;
+    slot.end(closeCodes.tooSlow, "too slow");
+    clock.after(closeGraceMs, () => cut(conn));
+  });
 }
 
 /** One Socket.IO client. Nothing is handed over before the transport has taken what came before: the library's own buffer has no bound. */
 function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
-  const { clock, originOf, limits } = options;
   const { conn, request } = socket;
-  const isFree = () => transportOf(conn).writable && (conn as unknown as { writeBuffer: unknown[] }).writeBuffer.length === 0;
-  const origin = originOf(request);
-
-  let unsent = 0;
-  const send = (text: string) => {
-    unsent = isFree() ? 0 : unsent + text.length;
-    if (unsent > maxUnsentChars) sink.tooSlow();
-    else conn.send(text, { compress: false });
-  };
   const sink: Sink<readonly string[]> = {
     get backlog() {
-      return isFree() ? 0 : Number.POSITIVE_INFINITY;
+      return isFree(conn) ? 0 : Number.POSITIVE_INFINITY;
     },
-    write: (packets) => packets.forEach(send),
+    write(packets) {
+      for (const text of packets) conn.send(text, { compress: false });
+    },
     tooSlow: () => slot.end(closeCodes.tooSlow, "too slow"),
   };
   const { query } = parseTarget(request.url ?? "/");
   const shim = new Shim({
     options,
     slot,
-    origin,
+    origin: options.originOf(request),
     requestId: nextRequestId(),
     wire: socketIoWire,
     sink,
@@ -113,13 +129,15 @@ function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
     resumeWhenReady();
     shim.resume();
   });
-  const rate = new FrameRate(clock, limits.framesPerSecond);
-  conn.on("packet", () => rate.floods() && slot.end(closeCodes.abuse, "too many frames"));
   socket.onAny((event: string, data: unknown) => {
     if (event === brokenFrame) shim.refuseFrame();
     else shim.receive(event, typeof data === "function" ? undefined : data);
   });
-  socket.on("disconnect", () => shim.close({ lingering: true }));
+  socket.on("disconnect", () => {
+    shim.close({ lingering: true });
+    // There is nothing else on this connection that it could be left for.
+    conn.close();
+  });
 }
 
 /** Serves `/socket.io/` on any HTTP server, requests and upgrades alike. */
@@ -147,8 +165,12 @@ export function createSocketIo(options: SocketOptions) {
     const end = (code: CloseCode, reason: string) => endConn(conn, code, reason, clock);
     const slot = connections.open({ address: originOf(conn.request).address, caller: null, end });
     slots.set(conn, slot);
-    if (slot) conn.on("close", () => slot.close());
-    else end(closeCodes.abuse, "too many connections from this address");
+    if (!slot) {
+      end(closeCodes.abuse, "too many connections from this address");
+      return;
+    }
+    guard(conn, slot, options);
+    conn.on("close", () => slot.close());
   });
   io.on("connection", (socket) => {
     const slot = slots.get(socket.conn);

@@ -118,6 +118,52 @@ test("who is refused an upgrade and does not hang up is not waited for", async (
   clearInterval(sending);
 });
 
+test("who has the library answer and takes nothing is ended too, and nobody else is", async () => {
+  await using server = await startServer({ MAX_SOCKETS_PER_ADDRESS: "2" });
+  const { hostname, port } = new URL(server.wsUrl);
+  const other = new WebSocket(`${server.wsUrl}/socket.io/?EIO=4&transport=websocket`);
+  await within(10_000, "opening", once(other, "open"));
+  const socket = connect(Number(port), hostname);
+  socket.on("error", () => {});
+  socket.write(
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  await within(10_000, "the answer", once(socket, "data"));
+  socket.pause();
+  // To a namespace that is not there: the library refuses it by its name.
+  const text = Buffer.from(`40/${"n".repeat(60_000)},`);
+  const frame = Buffer.concat([Buffer.from([0x81, 0xfe, text.length >> 8, text.length & 0xff, 0, 0, 0, 0]), text]);
+  // Fewer than would be a flood, and more than the sockets between us hold.
+  for (let sent = 0; sent < 190; sent += 1) socket.write(frame);
+  const freed = async () => {
+    for (;;) {
+      const next = await upgrade(server.wsUrl);
+      if (next.status === 101) return next.ws.close();
+    }
+  };
+  await within(15_000, "its place", freed());
+  expect(other.readyState).toBe(WebSocket.OPEN);
+  socket.destroy();
+  other.close();
+});
+
+test("commands sent all at once are carried out all, in their order", async () => {
+  await using server = await startServer();
+  const { id, token } = await signUp(server, "ann");
+  const client = await openPlain(server, { token });
+  for (let sent = 0; sent < 190; sent += 1) client.send("change channel", { id: 1 + (sent % 2) });
+  await client.settled();
+  expect(client.inbox.items.filter(({ event }) => event === "error")).toEqual([]);
+  for (const [channel, users] of [
+    [1, []],
+    [2, [id]],
+  ]) {
+    expect((await request(server, "GET", `/channel/${channel}/users`)).body.users).toEqual(users);
+  }
+  await client.close();
+});
+
 test("who asks over Socket.IO and takes no answer is ended before its answers pile up, and nobody else is", async () => {
   await using server = await startServer();
   const url = `${server.restUrl}/socket.io/?EIO=4&transport=polling`;
