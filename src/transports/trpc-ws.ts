@@ -81,7 +81,7 @@ export class TrpcSocket implements Protocol, Socket {
   /** Ids of calls and small subscriptions that the adapter has not finished. */
   readonly #calls = new Map<RpcId, "call" | "subscription">();
   /** Calls that wait for one of those; until they are through nothing more is read. */
-  #waiting: unknown[] = [];
+  readonly #waiting: unknown[] = [];
   #onClose: Map<string, () => void> | undefined;
   #adapter: AdapterSocket | undefined;
   #caller: Promise<Caller | null> | undefined;
@@ -190,16 +190,15 @@ export class TrpcSocket implements Protocol, Socket {
     }
     const path = isObject(params) ? params["path"] : undefined;
     // Refused by the adapter, under no id: nothing would be left to settle.
-    if (!isObject(params) || typeof path !== "string") return false;
+    if (!isObject(params) || typeof path !== "string" || ![undefined, "2.0"].includes(message["jsonrpc"] as string | undefined))
+      return false;
     if (method !== "subscription" && method !== "query" && method !== "mutation") return false;
     if (this.#feeds.has(id) || this.#calls.has(id)) {
       this.#sendError(id, new AppError("BAD_REQUEST", "This id is in use already."), path);
       return true;
     }
-    const { subscriptionsPerSocket, callsPerSocket } = this.#connection.options.limits;
-    const subscriptions = this.#feeds.size + [...this.#calls.values()].filter((kind) => kind === "subscription").length;
     if (method === "subscription") {
-      if (subscriptions >= subscriptionsPerSocket) {
+      if (this.#feeds.size + this.#count("subscription") >= this.#connection.options.limits.subscriptionsPerSocket) {
         this.#sendError(id, new AppError("TOO_MANY_REQUESTS", "Too many subscriptions on this socket.", { retryAfterSeconds: 1 }), path);
         return true;
       }
@@ -210,7 +209,7 @@ export class TrpcSocket implements Protocol, Socket {
       this.#calls.set(id, "subscription");
       return false;
     }
-    if (this.#calls.size - (subscriptions - this.#feeds.size) >= callsPerSocket) {
+    if (!this.#mayCall()) {
       this.#waiting.push(message);
       this.#connection.pause();
       return true;
@@ -290,12 +289,21 @@ export class TrpcSocket implements Protocol, Socket {
     if (kind === "call") this.#callNext();
   }
 
+  #count(kind: "call" | "subscription"): number {
+    let count = 0;
+    for (const each of this.#calls.values()) if (each === kind) count += 1;
+    return count;
+  }
+
+  #mayCall(): boolean {
+    return this.#count("call") < this.#connection.options.limits.callsPerSocket;
+  }
+
   #callNext(): void {
-    const [next, ...others] = this.#waiting;
-    this.#waiting = others;
-    if (next === undefined) return;
-    if (others.length === 0) this.#connection.resume();
-    this.#dispatch(next);
+    while (this.#waiting.length > 0 && this.#mayCall()) {
+      this.#dispatch(this.#waiting.shift());
+      if (this.#waiting.length === 0) this.#connection.resume();
+    }
   }
 
   #send(message: unknown): void {

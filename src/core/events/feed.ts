@@ -217,7 +217,11 @@ export class Feed<Frame> {
     this.#state = "live";
     if (this.#announce) this.#sendReady();
     for (const state of this.#around.ephemerals.since(this.#ephemeralVersion)) {
-      if (this.#mayPass(state.channelId)) this.#sink.write(this.#wire.encode(state.name, state.payload));
+      this.#ephemeralVersion = state.version;
+      if (!this.#mayPass(state.channelId)) continue;
+      this.#sink.write(this.#wire.encode(state.name, state.payload));
+      // The rest follows when there is room: states are in the order of their versions.
+      if (this.#standsBack()) return;
     }
     this.#ephemeralVersion = this.#around.ephemerals.version;
   }

@@ -27,16 +27,15 @@ export class Feeds implements FeedSurroundings {
 
   /**
    * Opens a feed. Without a cursor it begins at the head; with one, after it, or with `resync` where that is impossible.
-   * The head is taken before anything is awaited: what is committed from now on is not missed.
+   * Between its position and its start nothing is awaited: what is committed from then on is not missed.
    */
   async open<Frame>(options: FeedOptions<Frame>, cursor?: string): Promise<Feed<Frame>> {
-    const head = this.log.head;
-    if (cursor === undefined) return this.#start(new Feed(this, options, head));
+    if (cursor === undefined) return this.#start(new Feed(this, options, this.log.head));
     // Another node may have written what the cursor names, or emptied what it leads to.
     await this.log.fresh();
     const location = await this.log.locate(cursor);
     if ("position" in location) return this.#start(new Feed(this, options, location.position));
-    const feed = new Feed(this, options, head);
+    const feed = new Feed(this, options, this.log.head);
     feed.resync(location.reason);
     return this.#start(feed);
   }

@@ -143,6 +143,8 @@ export class ChannelPresence implements Presence, Rooms {
   }
 
   hearMove(node: string, channelId: number, userId: number, inside: boolean): void {
+    // That node has not heard yet that the channel is gone.
+    if (this.#closed.has(channelId)) return;
     const room = this.#room(channelId);
     const users = room.elsewhere.get(node) ?? new Set();
     if (inside) users.add(userId);
@@ -151,8 +153,8 @@ export class ChannelPresence implements Presence, Rooms {
   }
 
   hearAll(node: string, rooms: readonly (readonly [number, readonly number[]])[]): void {
-    for (const [channelId] of rooms) this.#room(channelId);
-    const told = new Map(rooms);
+    const told = new Map(rooms.filter(([channelId]) => !this.#closed.has(channelId)));
+    for (const channelId of told.keys()) this.#room(channelId);
     for (const [channelId, room] of this.#rooms) {
       const users = told.get(channelId);
       if (users || room.elsewhere.has(node)) this.#settle(channelId, room, node, new Set(users));
