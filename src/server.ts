@@ -41,6 +41,7 @@ async function main(): Promise<void> {
   process.on("unhandledRejection", (error) => logger.error({ err: error }, "a promise was left alone"));
   process.on("uncaughtException", (error) => logger.error({ err: error }, "an error was left alone"));
 
+  process.stdout.on("error", () => {});
   // Said last: whoever reads it may stop us at once.
   const ready = `Keenchat is ready at ${keenchat.restUrl} (REST, tRPC) and ${keenchat.wsUrl} (real time)`;
   process.stdout.write(process.stdout.isTTY ? `${ready}\n` : `${JSON.stringify({ level: "info", time: Date.now(), msg: ready })}\n`);

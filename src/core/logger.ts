@@ -21,9 +21,11 @@ export function createLogger(level: string): Logger {
           : { type: typeof error },
     },
   };
-  return process.stdout.isTTY
-    ? pino(options, pretty({ colorize: true, sync: true }))
-    : pino(options, pino.destination({ dest: 1, sync: true }));
+  if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, sync: true }));
+  const destination = pino.destination({ dest: 1, sync: true });
+  // A line that cannot be written, on a full disk for example, is lost, and not the process with it.
+  destination.on("error", () => {});
+  return pino(options, destination);
 }
 
 /** MikroORM puts the statement, values and all, in front of the reason. */
