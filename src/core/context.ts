@@ -71,6 +71,8 @@ export interface BatchWrites {
  * two ways to the database and back, however many jobs there are.
  */
 export interface Batch<Value, Known, Result> {
+  /** Roughly how many bytes a job is. */
+  sizeOf(value: Value): number;
   /** What `write` has to know, as it is while no other writer changes it. */
   read(reads: BatchReads, values: readonly Value[]): Promise<Known>;
   /** A result for each job, in their order; an AppError refuses that job alone. */

@@ -1,5 +1,13 @@
 /** Owns what the server needs of a database: committed reads, and transactions one at a time. */
 import type { BatchReads, Entity, Param, Read } from "../core/context.ts";
+import { AppError } from "../core/errors.ts";
+
+/** A change that takes longer than the database is given for it. It says nothing of the others. */
+export class TooLongError extends AppError {
+  constructor(cause: unknown) {
+    super("SERVICE_UNAVAILABLE", "This takes the database too long.", { cause });
+  }
+}
 
 /**
  * The open transaction of a write, on one connection. SQL runs in the order it is given, waited for or not; an ORM call is to be waited

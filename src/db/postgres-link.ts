@@ -3,6 +3,7 @@ import process from "node:process";
 import pg from "pg";
 import type { Param } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
+import { TooLongError } from "./database.ts";
 
 /** What a statement may be given: an array stands for a whole column of a set. */
 export type Value = Param | readonly (Param | boolean)[];
@@ -28,6 +29,7 @@ const lockMs = 1_450;
 const idleInTransactionMs = 1_000;
 const retryMs = 250;
 
+const statementTooLong = "57014";
 /** SQLSTATE classes that say "not now": connection, resources, operator's hand; lock or statement took too long; read-only for now. */
 const unavailable = /^(08|53|57|58|40001|40P01|55P03|25P03|25006)/;
 /** Nothing that waiting would mend: a name, a password, a database, a right. */
@@ -59,6 +61,7 @@ function reasonOf(error: unknown): string {
 export function toAppError(error: unknown): unknown {
   if (error instanceof AppError) return error;
   const answer = answerOf(error);
+  if (answer?.code === statementTooLong) return new TooLongError(error);
   if (answer) return unavailable.test(answer.code ?? "") ? away(error) : error;
   return wasLost(error) ? away(error) : error;
 }
@@ -122,9 +125,14 @@ export class PostgresLink {
     this.#options = clientOptions(url, role);
   }
 
-  /** Statements sent and not yet answered. */
+  /** Queries that wait for their answer. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Whether it is known that a query would be refused. */
+  get isAway(): boolean {
+    return this.#away !== undefined;
   }
 
   /** @throws LostError, or the error by which the server refused. */
@@ -138,7 +146,12 @@ export class PostgresLink {
 
   /** `?` in `sql` stand for `params`; the statement is prepared once a connection. */
   async query<Row>(sql: string, params: readonly Value[]): Promise<Result<Row>> {
-    return this.send<Row>(await this.connect(), sql, params);
+    this.#inFlight += 1;
+    try {
+      return await this.send<Row>(await this.connect(), sql, params);
+    } finally {
+      this.#inFlight -= 1;
+    }
   }
 
   /** The same on a connection that is there: sent at once, behind what was sent before, without waiting for it. */
@@ -172,7 +185,6 @@ export class PostgresLink {
   }
 
   async #watch(client: pg.Client, answer: Promise<unknown>): Promise<unknown> {
-    this.#inFlight += 1;
     try {
       return await answer;
     } catch (error) {
@@ -180,8 +192,6 @@ export class PostgresLink {
       const lost = new LostError(error);
       this.#lose(client, lost);
       throw lost;
-    } finally {
-      this.#inFlight -= 1;
     }
   }
 
@@ -232,7 +242,9 @@ export class PostgresLink {
     this.#retry = setTimeout(() => {
       const attempt = this.#open();
       attempt.then(
-        () => {
+        (client) => {
+          // It may have been lost in the same breath in which it came about.
+          if (this.#current !== client) return this.#stayAway(new LostError(new Error("the connection was closed")));
           this.#client = attempt;
           this.#away = undefined;
         },

@@ -36,7 +36,9 @@ class PostgresRead implements Read {
   }
 
   #ask<Row>(sql: string, params: readonly Param[]) {
-    return this.links.reduce((least, link) => (link.inFlight < least.inFlight ? link : least)).query<Row>(sql, params);
+    const there = this.links.filter((link) => !link.isAway);
+    const links = there.length > 0 ? there : this.links;
+    return links.reduce((least, link) => (link.inFlight < least.inFlight ? link : least)).query<Row>(sql, params);
   }
 }
 
@@ -60,14 +62,33 @@ class PostgresWriteConnection implements WriteConnection {
   readonly #types: ColumnTypes;
   readonly #newEntityManager: () => EntityManager;
   #entityManager: EntityManager | undefined;
+  readonly #begun: Promise<unknown>;
   /** Statements that nobody waits for; the commit does. */
   readonly #sent: Promise<unknown>[] = [];
+  #failure: unknown;
 
   constructor(link: PostgresLink, client: pg.Client, types: ColumnTypes, newEntityManager: () => EntityManager) {
     this.#link = link;
     this.#client = client;
     this.#types = types;
     this.#newEntityManager = newEntityManager;
+    // Not waited for: what follows goes the same way behind it. What is read behind the lock must be what was committed before it.
+    this.#begun = this.#note(link.sendText(client, "begin isolation level read committed"));
+    this.#begun.catch(() => {});
+  }
+
+  /** Why the transaction failed: the refusal of the first statement that was. Those behind it were refused because of it. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  async #note<Answer>(answer: Promise<Answer>): Promise<Answer> {
+    try {
+      return await answer;
+    } catch (error) {
+      this.#failure ??= error;
+      throw error;
+    }
   }
 
   /** The ORM's statements go the way of all others: on this connection, in the transaction that is open on it. */
@@ -75,7 +96,7 @@ class PostgresWriteConnection implements WriteConnection {
     if (!this.#entityManager) {
       this.#entityManager = this.#newEntityManager();
       const executeQuery = async ({ sql }: { sql: string }) => {
-        const { rows, rowCount } = await this.#link.sendText(this.#client, sql);
+        const { rows, rowCount } = await this.#note(this.#link.sendText(this.#client, sql));
         return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
       };
       this.#entityManager.setTransactionContext({ executeQuery });
@@ -100,7 +121,7 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   async all<Row>(sql: string, params: readonly Value[]): Promise<Row[]> {
-    return (await this.#link.send<Row>(this.#client, sql, params)).rows;
+    return (await this.#note(this.#link.send<Row>(this.#client, sql, params))).rows;
   }
 
   async get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
@@ -108,13 +129,12 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   run(sql: string, params: readonly Value[]): void {
-    const answer = this.#link.send(this.#client, sql, params);
+    const answer = this.#note(this.#link.send(this.#client, sql, params));
     // It fails the commit; until then nobody listens.
     answer.catch(() => {});
     this.#sent.push(answer);
   }
 
-  /** @throws what the first of the statements that failed was refused with. */
   async commit(): Promise<void> {
     const committed = this.#link.sendText(this.#client, "commit");
     const [{ command }] = await Promise.all([committed, ...this.#sent]);
@@ -141,10 +161,9 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   async lockCounter(): Promise<{ seq: number; messageId: number }> {
-    const counter = await this.get<{ seq: number; messageId: number }>(
-      `select seq, message_id as "messageId" from counter where id = 1 for update`,
-      [],
-    );
+    const sql = `select seq, message_id as "messageId" from counter where id = 1 for update`;
+    // Without a transaction around it the lock would be none.
+    const [counter] = await Promise.all([this.get<{ seq: number; messageId: number }>(sql, []), this.#begun]);
     if (!counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
     return counter;
   }
@@ -201,16 +220,14 @@ export async function openPostgres(url: string): Promise<Database> {
     async transaction(work) {
       try {
         const client = await writeLink.connect();
-        // Not waited for: what follows goes the same way behind it, and fails if it did.
-        writeLink.sendText(client, "begin").catch(() => {});
+        const connection = new PostgresWriteConnection(writeLink, client, types, () => orm.em.fork());
         try {
-          const connection = new PostgresWriteConnection(writeLink, client, types, () => orm.em.fork());
           const result = await work(connection);
           await connection.commit();
           return result;
         } catch (error) {
           await writeLink.sendText(client, "rollback").catch(() => {});
-          throw error;
+          throw connection.failure ?? error;
         }
       } catch (error) {
         throw toAppError(error);

@@ -15,7 +15,7 @@ export const defaultRetention: Retention = { minAgeMs: 72 * 3_600_000, minEvents
 
 const periodMs = 60_000;
 /** A wall clock that jumped ahead costs at most a tenth of the log an hour, whatever the number of nodes that prune. */
-const shareOfLog = 1 / 10 / 60;
+const shareOfAll = 1 / 10 / 60;
 const chunkEvents = 500;
 const sessionGraceMs = 24 * 3_600_000;
 
@@ -30,7 +30,7 @@ async function findLast(
   const oldest = await read.get<{ seq: number }>("select seq from event order by seq limit 1", []);
   if (!oldest) return undefined;
   const first = oldest.seq;
-  const share = Math.ceil(((log.head.seq - first + 1) * shareOfLog) / nodes);
+  const share = Math.ceil(((log.head.seq - first + 1) * shareOfAll) / nodes);
   const bound = Math.min(log.head.seq - Math.max(retention.minEvents, 1), first + share - 1);
   const young = await read.get<{ seq: number }>("select seq from event where seq between ? and ? and at > ? order by seq limit 1", [
     first,
@@ -59,7 +59,14 @@ export function startRetention({ read, log, writer, clock, nodes, onError }: Ret
       const to = Math.min(from + chunkEvents - 1, run.last);
       await writer.maintain((connection) => connection.run("delete from event where seq between ? and ?", [from, to]));
     }
-    await writer.maintain((connection) => connection.run("delete from session where expires_at < ?", [clock.now() - sessionGraceMs]));
+    const count = (await read.get<{ count: number }>("select count(*) as count from session", []))?.count ?? 0;
+    // Of the sessions too no more than a share: those of a clock that was ahead for a minute are still there when it is right again.
+    await writer.maintain((connection) =>
+      connection.run("delete from session where id in (select id from session where expires_at < ? order by expires_at limit ?)", [
+        clock.now() - sessionGraceMs,
+        Math.ceil(count * shareOfAll),
+      ]),
+    );
   }
   return clock.every(periodMs, () => void prune().catch(onError));
 }

@@ -9,7 +9,7 @@ import { AppError, invalidToken } from "../core/errors.ts";
 import type { EventDefinition } from "../core/events/event.ts";
 import { blankEvents } from "../core/events/internal.ts";
 import type { EventLog, EventRecord } from "../core/events/log.ts";
-import type { Database, WriteConnection } from "./database.ts";
+import { type Database, TooLongError, type WriteConnection } from "./database.ts";
 
 interface Draft {
   readonly name: string;
@@ -27,6 +27,7 @@ interface Job {
 
 /** What a transaction does: reads while the counter is being locked, and writes when it is. */
 interface Work {
+  sizeOf(value: never): number;
   read(connection: WriteConnection, values: readonly never[]): Promise<unknown>;
   write(transaction: OpenTransaction, values: readonly never[], known: never): unknown[] | Promise<unknown[]>;
 }
@@ -35,14 +36,19 @@ interface Work {
 interface Unit {
   readonly work: Work;
   readonly jobs: Job[];
+  /** Bytes of its jobs together, roughly. */
+  size: number;
 }
 
 function alone<T>(change: (transaction: OpenTransaction) => T | Promise<T>): Work {
-  return { read: async () => {}, write: async (transaction) => [await change(transaction)] };
+  return { sizeOf: () => 0, read: async () => {}, write: async (transaction) => [await change(transaction)] };
 }
 
 const maxWaiting = 10_000;
 const maxBatch = 1_000;
+/** What a database takes well within the time it is given. */
+const maxBatchBytes = 4 * 1024 * 1024;
+const maxWaitingBytes = 64 * 1024 * 1024;
 
 class OpenTransaction implements Transaction, BatchWrites {
   readonly connection: WriteConnection;
@@ -124,6 +130,7 @@ export class Writer {
   readonly #open = new Map<Work, Unit>();
   readonly #listeners = new Set<(seq: number) => void>();
   #waiting = 0;
+  #waitingBytes = 0;
   #draining: Promise<void> | undefined;
 
   /** `tag` marks the positions that this process writes: another one for each start. */
@@ -149,7 +156,7 @@ export class Writer {
     return this.#add(
       () => {
         const open = this.#open.get(batch);
-        if (open && open.jobs.length < maxBatch) return open;
+        if (open && open.jobs.length < maxBatch && open.size < maxBatchBytes) return open;
         const unit = this.#newUnit(batch);
         this.#open.set(batch, unit);
         return unit;
@@ -174,18 +181,28 @@ export class Writer {
     while (this.#draining) await this.#draining;
   }
 
+  /** It waits no longer. */
+  #forget({ jobs, size }: Unit): void {
+    this.#waiting -= jobs.length;
+    this.#waitingBytes -= size;
+  }
+
   #newUnit(work: Work): Unit {
-    const unit: Unit = { work, jobs: [] };
+    const unit: Unit = { work, jobs: [], size: 0 };
     this.#queue.push(unit);
     return unit;
   }
 
   #add<Result>(place: () => Unit, value: unknown, caller: Caller | null): Promise<Result> {
-    if (this.#waiting >= maxWaiting)
+    if (this.#waiting >= maxWaiting || this.#waitingBytes >= maxWaitingBytes)
       return Promise.reject(new AppError("SERVICE_UNAVAILABLE", "Too many writes are waiting.", { retryAfterSeconds: 1 }));
     this.#waiting += 1;
     return new Promise<Result>((resolve, reject) => {
-      place().jobs.push({ value, caller, resolve, reject });
+      const unit = place();
+      const size = unit.work.sizeOf(value as never);
+      unit.jobs.push({ value, caller, resolve, reject });
+      unit.size += size;
+      this.#waitingBytes += size;
       this.#draining ??= this.#run();
     });
   }
@@ -197,7 +214,7 @@ export class Writer {
       const unit = this.#queue.shift();
       if (!unit) break;
       if (this.#open.get(unit.work) === unit) this.#open.delete(unit.work);
-      this.#waiting -= unit.jobs.length;
+      this.#forget(unit);
       await this.#commit(unit);
     }
     this.#draining = undefined;
@@ -209,7 +226,7 @@ export class Writer {
     try {
       committed = await this.#database.transaction((connection) => this.#carryOut(connection, unit));
     } catch (error) {
-      if (error instanceof AppError && error.code === "SERVICE_UNAVAILABLE") this.#refuseWaiting(error);
+      if (error instanceof AppError && error.code === "SERVICE_UNAVAILABLE" && !(error instanceof TooLongError)) this.#refuseWaiting(error);
       await this.#refuse(unit, error);
       return;
     }
@@ -259,15 +276,15 @@ export class Writer {
   /** Whoever has waited for a database that is away hears of it now, and not after a wait of his own. */
   #refuseWaiting(error: AppError): void {
     this.#open.clear();
-    for (const { jobs } of this.#queue.splice(0)) {
-      this.#waiting -= jobs.length;
-      for (const job of jobs) job.reject(error);
+    for (const unit of this.#queue.splice(0)) {
+      this.#forget(unit);
+      for (const job of unit.jobs) job.reject(error);
     }
   }
 
   /** What failed together is tried one by one, so that one job cannot fail its neighbours. */
   async #refuse({ work, jobs }: Unit, error: unknown): Promise<void> {
     if (jobs.length === 1 || error instanceof AppError) for (const job of jobs) job.reject(error);
-    else for (const job of jobs) await this.#commit({ work, jobs: [job] });
+    else for (const job of jobs) await this.#commit({ work, jobs: [job], size: 0 });
   }
 }

@@ -20,6 +20,8 @@ const noted = loggedEvent("noted", z.object({ text: z.string() }), "Something wa
 
 /** Notes each text once, under an id of messages; refuses what asks for it in one of two ways. */
 const notes: Batch<string, ReadonlyMap<string, number>, number> = {
+  sizeOf: (text) => text.length,
+
   async read(reads, texts) {
     const keys = texts.map((text) => [text]);
     const rows = await reads.findMany<{ name: string; value: string }>("setting", "name, value", ["value"], keys);
@@ -45,6 +47,7 @@ const notes: Batch<string, ReadonlyMap<string, number>, number> = {
 
 /** Takes an id for each job, and does nothing with it. */
 const ids: Batch<null, null, number> = {
+  sizeOf: () => 0,
   read: async () => null,
   write: (writes, jobs) => jobs.map(() => writes.nextMessageId()),
 };

@@ -72,6 +72,8 @@ interface Known {
 export const postMessages: Batch<Post, Known, Posted> & { event: EventDefinition<"post message", typeof Message> } = {
   event: loggedEvent("post message", Message, "A message was posted."),
 
+  sizeOf: ({ messageText }) => messageText.length,
+
   async read(reads, posts) {
     const [channels, repeated] = await Promise.all([findChannels(reads, posts), findRepeated(reads, posts)]);
     return { channels, ...repeated };
