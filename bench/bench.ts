@@ -1,142 +1,132 @@
 /**
- * Speed and memory as ratios to a bare ws server in the same run: `npm run bench`. BENCH_RUNS repeats each measurement and
- * takes medians, BENCH_ONLY=fan-out,idle,requests chooses, BENCH_PROFILE=DIRECTORY writes processor profiles.
+ * Speed and memory, as ratios to something bare in the same run or as figures with a goal: `npm run bench`. BENCH_RUNS repeats
+ * each measurement and takes medians, BENCH_ONLY=fan-out,idle,… chooses, BENCH_PROFILE=DIRECTORY writes processor profiles.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import process from "node:process";
+import { type ClusterPlan, type ClusterReport, measureCluster, measureTransactions } from "./cluster.ts";
+import { alone, Figures, type Pair, ratio } from "./figures.ts";
+import { endChildrenWhenInterrupted } from "./processes.ts";
 import type { WireName } from "./readers.ts";
+import { writeResult } from "./result.ts";
+import { plans } from "./scale-plans.ts";
 import { type FanOutPlan, measureFanOut, measureIdle, measureRequests } from "./scenarios.ts";
 
-interface Row {
-  readonly what: string;
-  readonly bare: number;
-  readonly ours: number;
-  readonly unit: string;
-  /** What is judged: the ratio to bare, or the figure itself. */
-  readonly judged: number;
-  readonly goal?: { readonly atLeast?: number; readonly atMost?: number };
-  /** Each run's judged figure. */
-  readonly runs: readonly number[];
-}
-
 const runs = Number(process.env["BENCH_RUNS"] ?? 1);
-const chosen = process.env["BENCH_ONLY"]?.split(",") ?? ["fan-out", "idle", "requests"];
 const wires = ["plain", "trpc"] as const;
-const rows: Row[] = [];
 let lost = 0;
 let repeated = 0;
+const configurations: ClusterReport[] = [];
 
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
+endChildrenWhenInterrupted();
 
-function round(value: number): string {
-  return value >= 100 ? Math.round(value).toLocaleString("en") : value.toPrecision(3);
-}
-
-function meets({ judged, goal }: Row): boolean {
-  return judged >= (goal?.atLeast ?? Number.NEGATIVE_INFINITY) && judged <= (goal?.atMost ?? Number.POSITIVE_INFINITY);
-}
-
-function show(row: Row): void {
-  const { what, bare, ours, unit, judged, goal } = row;
-  const wanted = goal?.atLeast === undefined ? (goal?.atMost === undefined ? "" : `≤ ${goal.atMost}`) : `≥ ${goal.atLeast}`;
-  const spread = row.runs.length > 1 ? ` (${row.runs.map((value) => value.toFixed(2)).join(", ")})` : "";
-  const verdict = goal === undefined ? "" : meets(row) ? "met" : "MISSED";
-  console.log(
-    [
-      what.padEnd(42),
-      round(bare).padStart(10),
-      round(ours).padStart(10),
-      unit.padEnd(24),
-      judged.toFixed(2).padStart(9),
-      wanted.padEnd(8),
-      verdict + spread,
-    ].join(" "),
-  );
-}
-
-function add(
-  what: string,
-  unit: string,
-  pairs: readonly { bare: number; ours: number }[],
-  judge: (pair: { bare: number; ours: number }) => number,
-  goal?: Row["goal"],
-): void {
-  const judged = pairs.map(judge);
-  const row: Row = {
-    what,
-    unit,
-    bare: median(pairs.map(({ bare }) => bare)),
-    ours: median(pairs.map(({ ours }) => ours)),
-    judged: median(judged),
-    runs: judged,
-    ...(goal && { goal }),
-  };
-  rows.push(row);
-  show(row);
-}
-
-const ratio = ({ bare, ours }: { bare: number; ours: number }) => ours / bare;
-
-async function repeatedly<Result>(measure: (wire: WireName) => Promise<Result>): Promise<Record<WireName, Result>[]> {
-  const results: Record<WireName, Result>[] = [];
-  for (let run = 0; run < runs; run += 1) {
-    results.push({ bare: await measure("bare"), plain: await measure("plain"), trpc: await measure("trpc") });
-  }
+async function repeatedly<Result>(measure: () => Promise<Result>): Promise<Result[]> {
+  const results: Result[] = [];
+  for (let run = 0; run < runs; run += 1) results.push(await measure());
   return results;
 }
 
+async function onEachWire<Result>(measure: (wire: WireName) => Promise<Result>) {
+  return { bare: await measure("bare"), plain: await measure("plain"), trpc: await measure("trpc") };
+}
+
+function count(report: { readonly lost: number; readonly repeated: number }): void {
+  lost += report.lost;
+  repeated += report.repeated;
+}
+
+async function onCluster(plan: ClusterPlan): Promise<ClusterReport> {
+  const report = await measureCluster(plan);
+  count(report);
+  return report;
+}
+
 async function fanOut(name: string, plan: FanOutPlan, goals: Record<(typeof wires)[number], number>): Promise<void> {
-  const results = await repeatedly((wire) => measureFanOut(wire, plan));
-  for (const result of results) {
-    for (const wire of wires) {
-      lost += result[wire].lost;
-      repeated += result[wire].repeated;
-    }
-  }
+  const results = await repeatedly(() => onEachWire((wire) => measureFanOut(wire, plan)));
   for (const wire of wires) {
+    for (const result of results) count(result[wire]);
     const pairs = results.map(({ bare, [wire]: ours }) => ({ bare: bare.deliveriesPerCpuSecond, ours: ours.deliveriesPerCpuSecond }));
-    add(`${name}, ${plan.readers} readers, ${wire}`, "deliveries/CPU-second", pairs, ratio, { atLeast: goals[wire] });
+    figures.add(`${name}, ${plan.readers} readers, ${wire}`, "deliveries/CPU-second", pairs, ratio, { atLeast: goals[wire] });
   }
 }
 
-console.log(["".padEnd(42), "bare".padStart(10), "Keenchat".padStart(10), "".padEnd(24), "judged".padStart(9), "goal"].join(" "));
-if (chosen.includes("fan-out")) {
-  await fanOut("paced", { readers: 1_000, messages: 100, perSecond: 20 }, { plain: 0.9, trpc: 0.85 });
-  await fanOut("saturated", { readers: 100, messages: 10_000 }, { plain: 3, trpc: 3 });
-  await fanOut("saturated", { readers: 1_000, messages: 1_500 }, { plain: 4, trpc: 4 });
-  await fanOut("saturated", { readers: 5_000, messages: 300 }, { plain: 2.5, trpc: 2.5 });
+/**
+ * On this machine the load and the readers share the cores with the nodes, so wall time would measure them as well. What counts is
+ * the time that a core of its own would need for the work of the busiest node: one node has all readers, two have half of them each.
+ */
+async function twoNodes(name: string, plan: Omit<ClusterPlan, "nodes">, goal?: { atLeast: number }): Promise<void> {
+  const perCoreSecond = ({ deliveries, nodesCpuMs }: ClusterReport) => deliveries / (Math.max(...nodesCpuMs) / 1_000);
+  const measure = async (nodes: number) => perCoreSecond(await onCluster({ ...plan, nodes, pinned: true }));
+  const pairs = await repeatedly(async (): Promise<Pair> => ({ bare: await measure(1), ours: await measure(2) }));
+  figures.add(`two nodes to one, ${plan.readers} readers, ${name}`, "deliveries a second", pairs, ratio, goal);
 }
-if (chosen.includes("idle")) {
-  const results = await repeatedly((wire) => measureIdle(wire, 4_000));
-  for (const wire of wires) {
-    const goal = { atMost: wire === "plain" ? 10 : 16 };
-    const kilobytes = (kind: "reachableBytes" | "residentBytes") =>
-      results.map(({ bare, [wire]: ours }) => ({ bare: bare[kind] / 1_000, ours: ours[kind] / 1_000 }));
-    add(`idle connection, ${wire}, reachable`, "kB", kilobytes("reachableBytes"), ({ ours }) => ours, goal);
-    add(`idle connection, ${wire}, resident`, "kB", kilobytes("residentBytes"), ({ ours }) => ours, goal);
-  }
-}
-if (chosen.includes("requests")) {
-  for (const [what, count] of [
-    ["post", 8_000],
-    ["get one", 20_000],
-    ["get 50", 5_000],
-  ] as const) {
-    const results: { bare: Awaited<ReturnType<typeof measureRequests>>; ours: Awaited<ReturnType<typeof measureRequests>> }[] = [];
-    for (let run = 0; run < runs; run += 1) {
-      results.push({ bare: await measureRequests("bare", what, count), ours: await measureRequests("plain", what, count) });
+
+const sections: Record<string, () => Promise<void>> = {
+  async "fan-out"() {
+    await fanOut("paced", { readers: 1_000, messages: 100, perSecond: 20 }, { plain: 0.9, trpc: 0.85 });
+    await fanOut("saturated", { readers: 100, messages: 10_000 }, { plain: 3, trpc: 3 });
+    await fanOut("saturated", { readers: 1_000, messages: 1_500 }, { plain: 4, trpc: 4 });
+    await fanOut("saturated", { readers: 5_000, messages: 300 }, { plain: 2.5, trpc: 2.5 });
+  },
+  async idle() {
+    const results = await repeatedly(() => onEachWire((wire) => measureIdle(wire, 4_000)));
+    for (const wire of wires) {
+      const goal = { atMost: wire === "plain" ? 10 : 16 };
+      const kilobytes = (kind: "reachableBytes" | "residentBytes") =>
+        results.map(({ bare, [wire]: ours }) => ({ bare: bare[kind] / 1_000, ours: ours[kind] / 1_000 }));
+      figures.add(`idle connection, ${wire}, reachable`, "kB", kilobytes("reachableBytes"), alone, goal);
+      figures.add(`idle connection, ${wire}, resident`, "kB", kilobytes("residentBytes"), alone, goal);
     }
-    const pick = (field: "perSecond" | "cpuMicroseconds") => results.map(({ bare, ours }) => ({ bare: bare[field], ours: ours[field] }));
-    add(`${what}, 32 connections`, "a second", pick("perSecond"), ratio);
-    add(`${what}, 32 connections`, "µs of CPU each", pick("cpuMicroseconds"), ratio);
-  }
+  },
+  async requests() {
+    for (const [what, requests] of [
+      ["post", 8_000],
+      ["get one", 20_000],
+      ["get 50", 5_000],
+    ] as const) {
+      const results = await repeatedly(async () => ({
+        bare: await measureRequests("bare", what, requests),
+        ours: await measureRequests("plain", what, requests),
+      }));
+      const pick = (field: "perSecond" | "cpuMicroseconds") => results.map(({ bare, ours }) => ({ bare: bare[field], ours: ours[field] }));
+      figures.add(`${what}, 32 connections`, "a second", pick("perSecond"), ratio);
+      figures.add(`${what}, 32 connections`, "µs of CPU each", pick("cpuMicroseconds"), ratio);
+    }
+  },
+  async "posts-postgres"() {
+    const pairs = await repeatedly(async () => {
+      const bare = await measureTransactions(3_000, 32);
+      const { messages, seconds } = await onCluster({ nodes: 1, readers: 0, messages: 12_000, inFlight: 32 });
+      return { bare, ours: messages / seconds };
+    });
+    figures.add("post on PostgreSQL, 32 connections", "a second", pairs, ratio, { atLeast: 8 });
+  },
+  async latency() {
+    const plan = { nodes: 3, readers: 2_000, messages: 1_000, perSecond: 50, inFlight: 32, timed: true };
+    const results = await repeatedly(() => onCluster(plan));
+    const pick = (field: "p50" | "p99") => results.map(({ latencyMs }) => ({ bare: Number.NaN, ours: latencyMs?.[field] ?? Number.NaN }));
+    figures.add("latency, 3 nodes, 2000 readers, 50/s, p50", "ms", pick("p50"), alone);
+    figures.add("latency, 3 nodes, 2000 readers, 50/s, p99", "ms", pick("p99"), alone, { atMost: 300 });
+  },
+  async "two-nodes"() {
+    // The same posts at the same pace, so that both deliver the same messages one by one.
+    await twoNodes("paced", { readers: 1_000, messages: 500, perSecond: 50, inFlight: 32 }, { atLeast: 1.6 });
+    // One node gathers all that is under way into one commit, and writes it to each reader at once; two have half of that each.
+    await twoNodes("saturated", { readers: 1_000, messages: 3_000, inFlight: 64 });
+  },
+  /** Judged by `npm run bench:scale`. */
+  async scale() {
+    for (const plan of plans) configurations.push(await onCluster(plan));
+  },
+};
+
+const chosen = process.env["BENCH_ONLY"]?.split(",") ?? Object.keys(sections);
+const figures = new Figures();
+for (const name of chosen) {
+  const section = sections[name];
+  if (!section) throw new Error(`BENCH_ONLY knows no "${name}", only ${Object.keys(sections).join(", ")}.`);
+  await section();
 }
 console.log(`lost ${lost}, repeated ${repeated}; ${runs} run(s) each, ${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`);
-
-mkdirSync(new URL("results/", import.meta.url), { recursive: true });
-const file = new URL(`results/${new Date().toISOString().replaceAll(":", "-")}.json`, import.meta.url);
-writeFileSync(file, `${JSON.stringify({ node: process.version, cpu: cpus()[0]?.model, lost, repeated, rows }, undefined, 2)}\n`);
-process.exitCode = lost + repeated === 0 && rows.every(meets) ? 0 : 1;
+writeResult({ lost, repeated, rows: figures.rows, configurations });
+process.exitCode = lost + repeated === 0 && figures.met ? 0 : 1;

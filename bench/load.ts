@@ -1,17 +1,28 @@
 /** A process that posts and asks: over HTTP on raw keep-alive connections, to the bare server's broadcast over its socket. */
 import { connect, type Socket } from "node:net";
+import process from "node:process";
+import { monotonicMs } from "./monotonic.ts";
 import { answer } from "./processes.ts";
 import { clientFrame, openSocket } from "./raw-socket.ts";
 
 export interface PostPlan {
   readonly kind: "bare" | "keenchat";
-  readonly port: number;
-  readonly token?: string;
+  /** Of one server, or of each node: number by number each takes its turn. */
+  readonly ports: readonly number[];
+  readonly token?: string | undefined;
   readonly messages: number;
   /** Posts under way at once. */
   readonly inFlight: number;
   /** Posts begin at this pace; otherwise as soon as there is room. */
-  readonly perSecond?: number;
+  readonly perSecond?: number | undefined;
+}
+
+export interface PostReport {
+  readonly seconds: number;
+  /** Processor time of this process. */
+  readonly cpuMs: number;
+  /** When each number was sent, on the machine's monotonic clock (milliseconds). */
+  readonly sentAt: readonly number[];
 }
 
 const filler = " the quick brown fox jumps over the lazy dog";
@@ -84,7 +95,7 @@ async function pace({ messages, inFlight, perSecond }: PostPlan, send: (number: 
 async function broadcast(plan: PostPlan): Promise<void> {
   // Its own messages come back in the order it sent them, and so tell that they went out.
   const waiting: (() => void)[] = [];
-  const socket = await openSocket(plan.port, "/", (frames) => {
+  const socket = await openSocket(plan.ports[0] ?? 0, "/", (frames) => {
     for (let at = frames.indexOf('"event"'); at !== -1; at = frames.indexOf('"event"', at + 7)) waiting.shift()?.();
   });
   await pace(plan, (number) => {
@@ -94,24 +105,31 @@ async function broadcast(plan: PostPlan): Promise<void> {
   socket.destroy();
 }
 
-async function overHttp(plan: PostPlan, requestOf: (number: number) => string): Promise<void> {
-  const connections = Array.from({ length: plan.inFlight }, () => new HttpConnection(plan.port));
+async function overHttp(plan: PostPlan, requestOf: (number: number) => string): Promise<number[]> {
+  const sentAt: number[] = [];
+  const lanes = Array.from({ length: plan.inFlight }, () => plan.ports.map((port) => new HttpConnection(port)));
   await pace(plan, async (number, lane) => {
-    const status = (await connections[lane]?.request(requestOf(number))) ?? 0;
+    sentAt[number] = monotonicMs();
+    const status = (await lanes[lane]?.[number % plan.ports.length]?.request(requestOf(number))) ?? 0;
     if (status !== 200 && status !== 201) throw new Error(`A request was answered ${status}.`);
   });
-  for (const connection of connections) connection.close();
+  for (const connection of lanes.flat()) connection.close();
+  return sentAt;
 }
 
-async function timed(work: Promise<void>): Promise<{ seconds: number }> {
+// biome-ignore lint/suspicious/noConfusingVoidType: a broadcast's sending is not noted.
+async function timed(work: Promise<number[] | void>): Promise<PostReport> {
   const startedAt = performance.now();
-  await work;
-  return { seconds: (performance.now() - startedAt) / 1_000 };
+  const before = process.cpuUsage();
+  const sentAt = (await work) ?? [];
+  const { user, system } = process.cpuUsage(before);
+  return { seconds: (performance.now() - startedAt) / 1_000, cpuMs: (user + system) / 1_000, sentAt };
 }
+
+const post = (plan: PostPlan) => overHttp(plan, (number) => postRequest(number, plan.token));
 
 answer({
-  broadcast: (plan: PostPlan) =>
-    timed(plan.kind === "bare" ? broadcast(plan) : overHttp(plan, (number) => postRequest(number, plan.token))),
-  post: (plan: PostPlan) => timed(overHttp(plan, (number) => postRequest(number, plan.token))),
+  broadcast: (plan: PostPlan) => timed(plan.kind === "bare" ? broadcast(plan) : post(plan)),
+  post: (plan: PostPlan) => timed(post(plan)),
   get: (plan: PostPlan & { path: string }) => timed(overHttp(plan, () => `GET ${plan.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)),
 });

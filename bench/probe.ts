@@ -1,6 +1,7 @@
 /** Loaded before a server under measurement (`node --expose-gc --import probe.ts …`): tells the bench what the process uses. */
 import process from "node:process";
-import { answer, type Usage } from "./processes.ts";
+import type { Usage } from "./measured-server.ts";
+import { answer } from "./processes.ts";
 
 answer({
   usage(): Usage {

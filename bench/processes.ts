@@ -1,22 +1,8 @@
 /** Owns the processes of a measurement and the questions between them: each part of a load runs on its own, so that its time is its own. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
-import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-
-/** What a server says it uses (probe.ts). */
-export interface Usage {
-  /** Processor time of all threads since the start. */
-  readonly cpuMs: number;
-  /** What is reachable after a collection: the heap, and what lies outside it. */
-  readonly reachableBytes: number;
-  readonly residentBytes: number;
-}
 
 interface Question {
   readonly number: number;
@@ -33,6 +19,8 @@ interface Answer {
 /** In a child: answers the parent's questions by their names. */
 // biome-ignore lint/suspicious/noExplicitAny: each question has its own value; parent and child are written together.
 export function answer(answers: Record<string, (value: any) => unknown>): void {
+  // However its parent ended.
+  process.once("disconnect", () => process.exit());
   process.on("message", async ({ number, name, value }: Question) => {
     try {
       process.send?.({ number, result: await answers[name]?.(value) } satisfies Answer);
@@ -42,17 +30,32 @@ export function answer(answers: Record<string, (value: any) => unknown>): void {
   });
 }
 
-function pathOf(file: string): string {
+export function pathOf(file: string): string {
   return fileURLToPath(new URL(file, import.meta.url));
+}
+
+const children = new Set<Child>();
+let interrupted = false;
+
+/** An interrupted run ends its processes; whatever waits for one of them fails then, and clears away behind itself. */
+export function endChildrenWhenInterrupted(): void {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      interrupted = true;
+      for (const child of children) child.process.kill("SIGKILL");
+    });
+  }
 }
 
 /** A child process that is asked, and answers. It ends with this one. */
 export class Child {
   readonly process: ChildProcess;
+  readonly #exited: Promise<unknown>;
   readonly #open = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>();
   #asked = 0;
 
   constructor(file: string, options: { nodeOptions?: readonly string[]; environment?: Record<string, string> } = {}) {
+    if (interrupted) throw new Error("Interrupted.");
     this.process = fork(pathOf(file), {
       execArgv: [...(options.nodeOptions ?? [])],
       env: { ...process.env, ...options.environment },
@@ -64,12 +67,16 @@ export class Child {
       if (error === undefined) waiting?.resolve(result as never);
       else waiting?.reject(new Error(`${file}: ${error}`));
     });
+    children.add(this);
+    this.#exited = once(this.process, "exit");
     this.process.on("exit", (code, signal) => {
+      children.delete(this);
       for (const { reject } of this.#open.values()) reject(new Error(`${file} ended: ${code ?? signal}`));
     });
   }
 
   ask<Result>(name: string, value?: unknown): Promise<Result> {
+    if (!this.process.connected) return Promise.reject(new Error("The process that is asked has ended."));
     this.#asked += 1;
     const number = this.#asked;
     return new Promise<Result>((resolve, reject) => {
@@ -78,69 +85,9 @@ export class Child {
     });
   }
 
-  async stop(): Promise<void> {
-    if (this.process.exitCode !== null) return;
-    const exited = once(this.process, "exit");
-    this.process.kill("SIGKILL");
-    await exited;
-  }
-}
-
-export const serverNames = ["bare", "keenchat"] as const;
-export type ServerName = (typeof serverNames)[number];
-
-/** A server under measurement on free ports of loopback, with a database of its own. */
-export class MeasuredServer {
-  readonly port: number;
-  readonly wsPort: number;
-  readonly #child: Child;
-  readonly #directory: string;
-
-  private constructor(child: Child, directory: string, port: number, wsPort: number) {
-    this.#child = child;
-    this.#directory = directory;
-    this.port = port;
-    this.wsPort = wsPort;
-  }
-
-  static async start(name: ServerName, nodeOptions: readonly string[] = []): Promise<MeasuredServer> {
-    const directory = mkdtempSync(join(tmpdir(), "keenchat-bench-"));
-    const child = new Child(name === "bare" ? "bare-server.ts" : "../src/server.ts", {
-      nodeOptions: ["--expose-gc", "--import", pathOf("probe.ts"), ...nodeOptions],
-      environment: {
-        HOST: "127.0.0.1",
-        PORT: "0",
-        WEBSOCKETS_PORT: "0",
-        DATABASE_URL: `sqlite:${join(directory, "bench.db")}`,
-        MAX_SOCKETS_PER_ADDRESS: "100000",
-        LOG_LEVEL: "warn",
-      },
-    });
-    const ports = await new Promise<number[]>((resolve, reject) => {
-      child.process.once("exit", () => reject(new Error(`The ${name} server did not start.`)));
-      createInterface({ input: child.process.stdout as Readable }).on("line", (line) => {
-        if (line.includes("is ready at")) resolve([...line.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port)));
-        else console.error(line);
-      });
-    });
-    const [port = 0, wsPort = port] = ports;
-    return new MeasuredServer(child, directory, port, wsPort);
-  }
-
-  /** Processor time so far. */
-  async cpuMs(): Promise<number> {
-    return (await this.#child.ask<Usage>("usage")).cpuMs;
-  }
-
-  collected(): Promise<Usage> {
-    return this.#child.ask<Usage>("collected");
-  }
-
   /** Ends at once, or with a signal that lets a profile be written. */
   async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    const exited = once(this.#child.process, "exit");
-    this.#child.process.kill(signal);
-    await exited;
-    rmSync(this.#directory, { recursive: true, force: true });
+    this.process.kill(signal);
+    await this.#exited;
   }
 }

@@ -2,6 +2,8 @@
 import { connect, type Socket } from "node:net";
 
 const empty = Buffer.alloc(0);
+/** Where every socket reads into: what it brought is taken before the next one reads. */
+const readBuffer = Buffer.alloc(256 * 1024);
 const pong = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
 /** A client's text frame; the mask is zero, which masks nothing. */
@@ -22,20 +24,20 @@ function frameLength(bytes: Buffer, at: number): number | undefined {
   return left < 10 ? undefined : 10 + Number(bytes.readBigUInt64BE(at + 2));
 }
 
-/** The texts of frames that lie back to back. */
-export function* textsOf(frames: Buffer): Generator<string> {
+/** The texts of frames that lie back to back, and where each frame ends. */
+export function* framesOf(frames: Buffer): Generator<{ text: string; end: number }> {
   for (let at = 0; at < frames.length; ) {
-    const length = frameLength(frames, at) ?? frames.length;
+    const end = at + (frameLength(frames, at) ?? frames.length);
     const short = (frames[at + 1] ?? 0) & 0x7f;
-    yield frames.toString("utf8", at + (short < 126 ? 2 : short === 126 ? 4 : 10), at + length);
-    at += length;
+    yield { text: frames.toString("utf8", at + (short < 126 ? 2 : short === 126 ? 4 : 10), end), end };
+    at = end;
   }
 }
 
 /** `onFrames` gets whole text frames, back to back, as they came. */
 export function openSocket(port: number, path: string, onFrames: (frames: Buffer, socket: Socket) => void): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true, onread: { buffer: readBuffer, callback: take } });
     let rest: Buffer = empty;
     let open = false;
 
@@ -63,14 +65,18 @@ export function openSocket(port: number, path: string, onFrames: (frames: Buffer
         at += length;
       }
       if (at > from) onFrames(rest.subarray(from, at), socket);
-      rest = rest.subarray(at);
+      rest = at === rest.length ? empty : Buffer.from(rest.subarray(at));
+    }
+
+    function take(length: number): boolean {
+      const chunk = readBuffer.subarray(0, length);
+      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      if (open || takeHead()) takeFrames();
+      else rest = Buffer.from(rest);
+      return true;
     }
 
     socket.on("error", reject);
-    socket.on("data", (chunk) => {
-      rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-      if (open || takeHead()) takeFrames();
-    });
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n\r\n",

@@ -1,15 +1,22 @@
 /** A process of readers on raw sockets. All get the same bytes, so each is held against the one that is ahead; the bytes themselves are read once, at the end. */
 import type { Socket } from "node:net";
+import process from "node:process";
+import { monotonicMs } from "./monotonic.ts";
 import { answer } from "./processes.ts";
-import { clientFrame, openSocket, textsOf } from "./raw-socket.ts";
+import { clientFrame, framesOf, openSocket } from "./raw-socket.ts";
 
-export type WireName = "bare" | "plain" | "trpc";
+/** `elsewhere` reads by tRPC too, but about a channel in which nothing is posted. */
+export type WireName = "bare" | "plain" | "trpc" | "elsewhere";
 
 export interface ReadersReport {
   /** Frames that reached readers, over all of them. */
   readonly deliveries: number;
+  /** Processor time of the readers' process. */
+  readonly readersCpuMs: number;
   readonly lost: number;
   readonly repeated: number;
+  /** From a message's sending to a reader's frame; only where it was asked how long that takes. */
+  readonly latencyMs?: { readonly p50: number; readonly p99: number; readonly most: number };
 }
 
 /** What the first reader to get so far has got since the beginning of a measurement. */
@@ -36,10 +43,34 @@ class Stream {
   }
 }
 
+/** When each reader got each message: a measurement of its own, since asking for the time costs too. */
+class Arrivals {
+  /** In the order of the stream: where a message's frame ends, its number, and when it came to whom it came. */
+  readonly #messages: { end: number; number: number; atMs: number[] }[] = [];
+  #length = 0;
+
+  note(reader: Reader, { bytes }: Stream): void {
+    const now = monotonicMs();
+    for (const { text, end } of framesOf(bytes.subarray(this.#length)))
+      this.#messages.push({ end: this.#length + end, number: numberOf(text), atMs: [] });
+    this.#length = bytes.length;
+    for (; (this.#messages[reader.seen]?.end ?? Number.POSITIVE_INFINITY) <= reader.at; reader.seen += 1)
+      this.#messages[reader.seen]?.atMs.push(now);
+  }
+
+  since(sentAt: readonly number[]) {
+    const latencies = Float64Array.from(this.#messages.flatMap(({ number, atMs }) => atMs.map((at) => at - (sentAt[number] ?? 0)))).sort();
+    const quantile = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))] ?? Number.NaN;
+    return { p50: quantile(0.5), p99: quantile(0.99), most: quantile(1) };
+  }
+}
+
 interface Reader {
   socket: Socket | undefined;
   /** How far it has got in the stream. */
   at: number;
+  /** How many messages of it have been noted. */
+  seen: number;
   /** It got something else than the others. */
   astray: boolean;
   opened: () => void;
@@ -49,16 +80,24 @@ const openings: Record<WireName, { path: string; first?: string }> = {
   bare: { path: "/" },
   plain: { path: "/", first: JSON.stringify({ event: "connection" }) },
   trpc: { path: "/trpc", first: JSON.stringify({ id: 1, method: "subscription", params: { path: "events" } }) },
+  elsewhere: {
+    path: "/trpc",
+    first: JSON.stringify({ id: 1, method: "subscription", params: { path: "events", input: { channel_id: [2] } } }),
+  },
 };
 const openAtOnce = 100;
 
 let readers: Reader[] = [];
 let stream: Stream | undefined;
+let arrivals: Arrivals | undefined;
+let cpuBefore = process.cpuUsage();
+/** Whether what is posted is for these readers. */
+let concerned = true;
 
 async function open(port: number, wire: WireName): Promise<Reader> {
   const { path, first } = openings[wire];
   const ready = Promise.withResolvers<void>();
-  const reader: Reader = { socket: undefined, at: 0, astray: false, opened: ready.resolve };
+  const reader: Reader = { socket: undefined, at: 0, seen: 0, astray: false, opened: ready.resolve };
   reader.socket = await openSocket(port, path, (frames) => {
     if (!stream) {
       if (frames.includes('"ready"')) reader.opened();
@@ -66,6 +105,7 @@ async function open(port: number, wire: WireName): Promise<Reader> {
     }
     if (!reader.astray && !stream.matches(frames, reader.at)) reader.astray = true;
     reader.at += frames.length;
+    arrivals?.note(reader, stream);
   });
   if (first !== undefined) {
     reader.socket.write(clientFrame(first));
@@ -74,28 +114,39 @@ async function open(port: number, wire: WireName): Promise<Reader> {
   return reader;
 }
 
-/** Numbers of the messages in the stream: each text begins with one. */
+/** Each message's text begins with its number. */
+function numberOf(frame: string): number {
+  return Number(/"message_text":"(\d+)/.exec(frame)?.[1]);
+}
+
 function numbersIn({ bytes }: Stream): number[] {
-  return [...textsOf(bytes)].map((text) => Number(/"message_text":"(\d+)/.exec(text)?.[1]));
+  return [...framesOf(bytes)].map(({ text }) => numberOf(text));
 }
 
 answer({
   async open({ port, wire, count }: { port: number; wire: WireName; count: number }) {
+    concerned = wire !== "elsewhere";
     for (let left = count; left > 0; left -= openAtOnce) {
       readers.push(...(await Promise.all(Array.from({ length: Math.min(left, openAtOnce) }, () => open(port, wire)))));
     }
   },
-  begin() {
+  begin({ timed = false }: { timed?: boolean } = {}) {
     stream = new Stream();
-    for (const reader of readers) reader.at = 0;
+    cpuBefore = process.cpuUsage();
+    arrivals = timed ? new Arrivals() : undefined;
+    for (const reader of readers) {
+      reader.at = 0;
+      reader.seen = 0;
+    }
   },
-  /** How many messages the reader that is behind all others has got. */
+  /** Whether all have got the same, and how much that is. */
   level() {
     const behind = Math.min(...readers.map(({ at }) => at));
     return { level: readers.every(({ at }) => at === stream?.length), behind, length: stream?.length ?? 0 };
   },
-  report(posted: number): ReadersReport {
+  report({ posted, sentAt }: { posted: number; sentAt?: readonly number[] }): ReadersReport {
     if (!stream) throw new Error("Nothing has begun.");
+    const { user, system } = process.cpuUsage(cpuBefore);
     const numbers = numbersIn(stream);
     const distinct = new Set(numbers).size;
     const astray = readers.filter((reader) => reader.astray || reader.at !== stream?.length).length;
@@ -103,8 +154,10 @@ answer({
     // A reader that got other bytes than the rest counts as having lost everything.
     return {
       deliveries: numbers.length * readers.length,
-      lost: (posted - distinct) * readers.length + astray * posted,
-      repeated: (numbers.length - distinct) * readers.length,
+      readersCpuMs: (user + system) / 1_000,
+      lost: concerned ? (posted - distinct) * readers.length + astray * posted : 0,
+      repeated: (numbers.length - (concerned ? distinct : 0)) * readers.length,
+      ...(arrivals && sentAt && { latencyMs: arrivals.since(sentAt) }),
     };
   },
   close() {

@@ -1,6 +1,7 @@
 /** Owns what is measured, one server at a time: fan-out, idle connections, posts and reads. */
 import process from "node:process";
-import { Child, MeasuredServer } from "./processes.ts";
+import { MeasuredServer } from "./measured-server.ts";
+import { Child } from "./processes.ts";
 import type { ReadersReport, WireName } from "./readers.ts";
 
 export interface FanOut {
@@ -27,6 +28,12 @@ async function postJson(port: number, path: string, body: object): Promise<{ tok
   return (await response.json()) as { token_value: string };
 }
 
+/** Makes the one who posts, and returns the token. */
+export async function signUp(port: number): Promise<string> {
+  await postJson(port, "/user", credentials);
+  return (await postJson(port, "/auth", credentials)).token_value;
+}
+
 /** A server of its own for one measurement, and everything ended after it. */
 async function withServer<Result>(
   wire: WireName,
@@ -34,17 +41,12 @@ async function withServer<Result>(
   nodeOptions: readonly string[] = [],
 ): Promise<Result> {
   const profiled = process.env["BENCH_PROFILE"] !== undefined && wire !== "bare";
-  const server = await MeasuredServer.start(
-    wire === "bare" ? "bare" : "keenchat",
-    profiled ? ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`] : nodeOptions,
-  );
+  const server = await MeasuredServer.start(wire === "bare" ? "bare" : "keenchat", {
+    nodeOptions: profiled ? ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`] : nodeOptions,
+  });
   const load = new Child("load.ts");
   try {
-    let token: string | undefined;
-    if (wire !== "bare") {
-      await postJson(server.port, "/user", credentials);
-      token = (await postJson(server.port, "/auth", credentials)).token_value;
-    }
+    const token = wire === "bare" ? undefined : await signUp(server.port);
     return await measure({ server, load, token });
   } finally {
     await load.stop();
@@ -64,7 +66,7 @@ async function withReaders<Result>(measure: (readers: Child) => Promise<Result>)
 const settleMs = 60_000;
 
 /** Waits until every reader has got what the first of them has, and that has stopped growing. */
-async function settle(readers: Child): Promise<void> {
+export async function settle(readers: Child): Promise<void> {
   let before = -1;
   for (const endAt = performance.now() + settleMs; performance.now() < endAt; ) {
     const { level, length } = await readers.ask<{ level: boolean; length: number }>("level");
@@ -86,7 +88,14 @@ export function measureFanOut(wire: WireName, plan: FanOutPlan): Promise<FanOut>
       const kind = wire === "bare" ? "bare" : "keenchat";
       await readers.ask("open", { port: server.wsPort, wire, count: plan.readers });
       const post = (messages: number) =>
-        load.ask<{ seconds: number }>("broadcast", { kind, port: server.port, token, messages, inFlight: 32, perSecond: plan.perSecond });
+        load.ask<{ seconds: number }>("broadcast", {
+          kind,
+          ports: [server.port],
+          token,
+          messages,
+          inFlight: 32,
+          perSecond: plan.perSecond,
+        });
       // Warm first: the compiler has seen the loop before it is timed.
       await readers.ask("begin");
       await post(Math.ceil(plan.messages / 4));
@@ -98,7 +107,7 @@ export function measureFanOut(wire: WireName, plan: FanOutPlan): Promise<FanOut>
       await settle(readers);
       const seconds = (performance.now() - startedAt) / 1_000;
       const cpuSeconds = ((await server.cpuMs()) - before) / 1_000;
-      const { deliveries, lost, repeated } = await readers.ask<ReadersReport>("report", plan.messages);
+      const { deliveries, lost, repeated } = await readers.ask<ReadersReport>("report", { posted: plan.messages });
       return { deliveriesPerCpuSecond: deliveries / cpuSeconds, deliveriesPerSecond: deliveries / seconds, lost, repeated };
     }),
   );
@@ -136,13 +145,13 @@ export interface Requests {
 
 export function measureRequests(wire: "bare" | "plain", what: "post" | "get one" | "get 50", count: number): Promise<Requests> {
   return withServer(wire, async ({ server, load, token }) => {
-    const { port } = server;
+    const ports = [server.port];
     const kind = wire === "bare" ? "bare" : "keenchat";
-    await load.ask("post", { kind, port, token, messages: 200, inFlight: 32 });
+    await load.ask("post", { kind, ports, token, messages: 200, inFlight: 32 });
     const run = (messages: number) => {
-      if (what === "post") return load.ask<{ seconds: number }>("post", { kind, port, token, messages, inFlight: 32 });
+      if (what === "post") return load.ask<{ seconds: number }>("post", { kind, ports, token, messages, inFlight: 32 });
       const path = what === "get one" ? "/message/1" : "/message?limit=50";
-      return load.ask<{ seconds: number }>("get", { kind, port, messages, inFlight: 32, path });
+      return load.ask<{ seconds: number }>("get", { kind, ports, messages, inFlight: 32, path });
     };
     await run(Math.ceil(count / 4));
     const before = await server.cpuMs();

@@ -1,0 +1,117 @@
+/** Owns what is measured of several nodes over PostgreSQL and Redis: one plan, one report. */
+
+import type { PostPlan, PostReport } from "./load.ts";
+import { MeasuredServer } from "./measured-server.ts";
+import { type DatabaseUsage, redisUrl, ScratchDatabase } from "./postgres.ts";
+import { Child } from "./processes.ts";
+import type { ReadersReport, WireName } from "./readers.ts";
+import { settle, signUp } from "./scenarios.ts";
+
+export interface ClusterPlan {
+  readonly nodes: number;
+  /** Sockets that get every message, spread over the nodes. */
+  readonly readers: number;
+  readonly wire?: Exclude<WireName, "bare">;
+  readonly messages: number;
+  /** Posts under way at once, over all nodes. */
+  readonly inFlight: number;
+  readonly perSecond?: number;
+  /** How many of the nodes are posted to: all, unless it says less. */
+  readonly posting?: number;
+  /** Gives each node a core of its own: the first one core 0. */
+  readonly pinned?: boolean;
+  /** Whether each reader's latency is noted. */
+  readonly timed?: boolean;
+}
+
+/** What a plan's messages cost. */
+export interface ClusterReport extends ReadersReport, DatabaseUsage {
+  readonly plan: ClusterPlan;
+  /** Until the last post was answered. */
+  readonly seconds: number;
+  /** Processor time: of each node, of the posting process, of PostgreSQL (`cpuMs`). */
+  readonly nodesCpuMs: readonly number[];
+  readonly loadCpuMs: number;
+}
+
+/** The difference of two readings, number by number. */
+function since(before: DatabaseUsage, after: DatabaseUsage): DatabaseUsage {
+  return {
+    cpuMs: after.cpuMs - before.cpuMs,
+    transactions: after.transactions - before.transactions,
+    messages: after.messages - before.messages,
+  };
+}
+
+async function withNodes<Result>(
+  { nodes, pinned = false }: ClusterPlan,
+  measure: (servers: readonly MeasuredServer[], database: ScratchDatabase) => Promise<Result>,
+): Promise<Result> {
+  const database = await ScratchDatabase.create();
+  const servers: MeasuredServer[] = [];
+  try {
+    const environment = { DATABASE_URL: database.url, REDIS_URL: redisUrl };
+    // One after the other: what fails half-way is ended below.
+    for (let core = 0; core < nodes; core += 1)
+      servers.push(await MeasuredServer.start("keenchat", { environment, ...(pinned && { core }) }));
+    return await measure(servers, database);
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+    await database.drop();
+  }
+}
+
+const warmUpMessages = 3_000;
+const cpuMsOf = (servers: readonly MeasuredServer[]) => Promise.all(servers.map((server) => server.cpuMs()));
+
+export function measureCluster(plan: ClusterPlan): Promise<ClusterReport> {
+  return withNodes(plan, async (servers, database) => {
+    const [load, readers] = [new Child("load.ts"), new Child("readers.ts")];
+    try {
+      const token = await signUp(servers[0]?.port ?? 0);
+      for (const [index, { wsPort }] of servers.entries()) {
+        const count = Math.floor((plan.readers + index) / servers.length);
+        await readers.ask("open", { port: wsPort, wire: plan.wire ?? "plain", count });
+      }
+      const { inFlight, perSecond, timed = false } = plan;
+      const ports = servers.slice(0, plan.posting).map(({ port }) => port);
+      const post = (messages: number, pace: Pick<PostPlan, "inFlight" | "perSecond">) =>
+        load.ask<PostReport>("post", { kind: "keenchat", ports, token, messages, ...pace } satisfies PostPlan);
+      await readers.ask("begin");
+      // Until the compiler has seen every loop, small commits too.
+      await post(warmUpMessages, { inFlight: 8 * ports.length });
+      await settle(readers);
+      await readers.ask("begin", { timed });
+      const [nodesBefore, databaseBefore] = [await cpuMsOf(servers), await database.usage()];
+      const { seconds, cpuMs: loadCpuMs, sentAt } = await post(plan.messages, { inFlight, perSecond });
+      await settle(readers);
+      const nodesCpuMs = (await cpuMsOf(servers)).map((cpuMs, index) => cpuMs - (nodesBefore[index] ?? 0));
+      const used = since(databaseBefore, await database.usage());
+      const report = await readers.ask<ReadersReport>("report", { posted: plan.messages, ...(timed && { sentAt }) });
+      return { plan, seconds, nodesCpuMs, loadCpuMs, ...used, ...report };
+    } finally {
+      await Promise.all([load.stop(), readers.stop()]);
+    }
+  });
+}
+
+/** Durable posts a second where each is a transaction of its own. */
+export async function measureTransactions(messages: number, inFlight: number): Promise<number> {
+  const database = await ScratchDatabase.create();
+  try {
+    const server = await MeasuredServer.start("transactions", { environment: { DATABASE_URL: database.url } });
+    const load = new Child("load.ts");
+    try {
+      const post = (count: number) =>
+        load.ask<PostReport>("post", { kind: "bare", ports: [server.port], messages: count, inFlight } satisfies PostPlan);
+      await post(Math.ceil(messages / 4));
+      const { seconds } = await post(messages);
+      return messages / seconds;
+    } finally {
+      await load.stop();
+      await server.stop();
+    }
+  } finally {
+    await database.drop();
+  }
+}
