@@ -4,9 +4,10 @@
  */
 import { cpus } from "node:os";
 import process from "node:process";
+import { endChildrenWhenInterrupted } from "./child.ts";
 import { type ClusterPlan, type ClusterReport, measureCluster, measureTransactions } from "./cluster.ts";
 import { alone, Figures, type Pair, ratio } from "./figures.ts";
-import { endChildrenWhenInterrupted } from "./processes.ts";
+import { whatIsAway } from "./postgres.ts";
 import type { WireName } from "./readers.ts";
 import { writeResult } from "./result.ts";
 import { plans } from "./scale-plans.ts";
@@ -120,7 +121,16 @@ const sections: Record<string, () => Promise<void>> = {
   },
 };
 
-const chosen = process.env["BENCH_ONLY"]?.split(",") ?? Object.keys(sections);
+const needPostgresAndRedis = ["posts-postgres", "latency", "two-nodes", "scale"];
+
+async function whatIsThere(): Promise<string[]> {
+  const away = await whatIsAway();
+  if (away.length === 0) return Object.keys(sections);
+  console.log(`Without ${away.join(" and ")} this leaves out ${needPostgresAndRedis.join(", ")}.`);
+  return Object.keys(sections).filter((name) => !needPostgresAndRedis.includes(name));
+}
+
+const chosen = process.env["BENCH_ONLY"]?.split(",") ?? (await whatIsThere());
 const figures = new Figures();
 for (const name of chosen) {
   const section = sections[name];

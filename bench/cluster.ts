@@ -1,9 +1,10 @@
 /** Owns what is measured of several nodes over PostgreSQL and Redis: one plan, one report. */
 
+import { Child } from "./child.ts";
 import type { PostPlan, PostReport } from "./load.ts";
-import { MeasuredServer } from "./measured-server.ts";
+import { coresCpuMs } from "./machine.ts";
 import { type DatabaseUsage, redisUrl, ScratchDatabase } from "./postgres.ts";
-import { Child } from "./processes.ts";
+import { MeasuredServer } from "./processes.ts";
 import type { ReadersReport, WireName } from "./readers.ts";
 import { settle, signUp } from "./scenarios.ts";
 
@@ -32,6 +33,10 @@ export interface ClusterReport extends ReadersReport, DatabaseUsage {
   /** Processor time: of each node, of the posting process, of PostgreSQL (`cpuMs`). */
   readonly nodesCpuMs: readonly number[];
   readonly loadCpuMs: number;
+  /** From a post's sending to its answer, the median. */
+  readonly answeredMs: number;
+  /** The share of the machine that others took meanwhile: what nothing of this accounts for. */
+  readonly othersShare: number;
 }
 
 /** The difference of two readings, number by number. */
@@ -83,12 +88,16 @@ export function measureCluster(plan: ClusterPlan): Promise<ClusterReport> {
       await settle(readers);
       await readers.ask("begin", { timed });
       const [nodesBefore, databaseBefore] = [await cpuMsOf(servers), await database.usage()];
-      const { seconds, cpuMs: loadCpuMs, sentAt } = await post(plan.messages, { inFlight, perSecond });
+      const coresBefore = coresCpuMs();
+      const { seconds, cpuMs: loadCpuMs, sentAt, answeredMs } = await post(plan.messages, { inFlight, perSecond });
       await settle(readers);
+      const cores = coresCpuMs();
       const nodesCpuMs = (await cpuMsOf(servers)).map((cpuMs, index) => cpuMs - (nodesBefore[index] ?? 0));
       const used = since(databaseBefore, await database.usage());
       const report = await readers.ask<ReadersReport>("report", { posted: plan.messages, ...(timed && { sentAt }) });
-      return { plan, seconds, nodesCpuMs, loadCpuMs, ...used, ...report };
+      const ours = nodesCpuMs.reduce((sum, cpuMs) => sum + cpuMs, loadCpuMs + report.readersCpuMs + used.cpuMs);
+      const othersShare = Math.max(0, cores.busy - coresBefore.busy - ours) / (cores.all - coresBefore.all);
+      return { plan, seconds, nodesCpuMs, loadCpuMs, answeredMs, othersShare, ...used, ...report };
     } finally {
       await Promise.all([load.stop(), readers.stop()]);
     }

@@ -1,8 +1,8 @@
 /** A process that posts and asks: over HTTP on raw keep-alive connections, to the bare server's broadcast over its socket. */
 import { connect, type Socket } from "node:net";
 import process from "node:process";
-import { monotonicMs } from "./monotonic.ts";
-import { answer } from "./processes.ts";
+import { answer } from "./child.ts";
+import { monotonicMs } from "./machine.ts";
 import { clientFrame, openSocket } from "./raw-socket.ts";
 
 export interface PostPlan {
@@ -23,6 +23,13 @@ export interface PostReport {
   readonly cpuMs: number;
   /** When each number was sent, on the machine's monotonic clock (milliseconds). */
   readonly sentAt: readonly number[];
+  /** From sending to answer, the median. */
+  readonly answeredMs: number;
+}
+
+interface Times {
+  readonly sentAt: number[];
+  readonly tookMs: number[];
 }
 
 const filler = " the quick brown fox jumps over the lazy dog";
@@ -92,7 +99,7 @@ async function pace({ messages, inFlight, perSecond }: PostPlan, send: (number: 
   await Promise.all(Array.from({ length: inFlight }, (_, lane) => run(lane)));
 }
 
-async function broadcast(plan: PostPlan): Promise<void> {
+async function broadcast(plan: PostPlan): Promise<Times> {
   // Its own messages come back in the order it sent them, and so tell that they went out.
   const waiting: (() => void)[] = [];
   const socket = await openSocket(plan.ports[0] ?? 0, "/", (frames) => {
@@ -103,27 +110,31 @@ async function broadcast(plan: PostPlan): Promise<void> {
     return new Promise((resolve) => waiting.push(resolve));
   });
   socket.destroy();
+  return { sentAt: [], tookMs: [] };
 }
 
-async function overHttp(plan: PostPlan, requestOf: (number: number) => string): Promise<number[]> {
+async function overHttp(plan: PostPlan, requestOf: (number: number) => string): Promise<Times> {
   const sentAt: number[] = [];
+  const tookMs: number[] = [];
   const lanes = Array.from({ length: plan.inFlight }, () => plan.ports.map((port) => new HttpConnection(port)));
   await pace(plan, async (number, lane) => {
-    sentAt[number] = monotonicMs();
+    const startedAt = monotonicMs();
+    sentAt[number] = startedAt;
     const status = (await lanes[lane]?.[number % plan.ports.length]?.request(requestOf(number))) ?? 0;
+    tookMs.push(monotonicMs() - startedAt);
     if (status !== 200 && status !== 201) throw new Error(`A request was answered ${status}.`);
   });
   for (const connection of lanes.flat()) connection.close();
-  return sentAt;
+  return { sentAt, tookMs };
 }
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a broadcast's sending is not noted.
-async function timed(work: Promise<number[] | void>): Promise<PostReport> {
+async function timed(work: Promise<Times>): Promise<PostReport> {
   const startedAt = performance.now();
   const before = process.cpuUsage();
-  const sentAt = (await work) ?? [];
+  const { sentAt, tookMs } = await work;
   const { user, system } = process.cpuUsage(before);
-  return { seconds: (performance.now() - startedAt) / 1_000, cpuMs: (user + system) / 1_000, sentAt };
+  const answeredMs = tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length / 2)] ?? 0;
+  return { seconds: (performance.now() - startedAt) / 1_000, cpuMs: (user + system) / 1_000, sentAt, answeredMs };
 }
 
 const post = (plan: PostPlan) => overHttp(plan, (number) => postRequest(number, plan.token));

@@ -1,15 +1,14 @@
 /** Owns databases for one measurement each: made on PostgreSQL, asked what they cost, dropped afterwards. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { once } from "node:events";
+import { connect } from "node:net";
 import process from "node:process";
 import pg from "pg";
+import { processCpuMs } from "./machine.ts";
 
 /** Where databases may be made, and Redis: both on this machine, so that their processor time can be read. */
 export const postgresUrl = process.env["BENCH_POSTGRES"] ?? "postgres://postgres@127.0.0.1:5432/postgres";
 export const redisUrl = process.env["BENCH_REDIS"] ?? "redis://127.0.0.1:6379";
-
-/** The kernel's unit of processor time in /proc, the same on every Linux. */
-const tickMs = 10;
 
 async function query<Row extends pg.QueryResultRow>(url: string, sql: string): Promise<Row[]> {
   const client = new pg.Client({ connectionString: url });
@@ -21,11 +20,20 @@ async function query<Row extends pg.QueryResultRow>(url: string, sql: string): P
   }
 }
 
-function cpuMsOf(pid: number): number {
-  // The name of the program, in brackets, may hold spaces.
-  const [, rest = ""] = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ");
-  const fields = rest.split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+/** What of the two does not take connections. */
+export async function whatIsAway(): Promise<string[]> {
+  const takesConnections = async (url: string) => {
+    const { hostname, port } = new URL(url);
+    const socket = connect({ host: hostname, port: Number(port) });
+    const taken = await once(socket, "connect").then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    return taken;
+  };
+  const [postgres, redis] = await Promise.all([takesConnections(postgresUrl), takesConnections(redisUrl)]);
+  return [...(postgres ? [] : ["PostgreSQL"]), ...(redis ? [] : ["Redis"])];
 }
 
 /** What a database has done since it was made. */
@@ -64,7 +72,7 @@ export class ScratchDatabase {
       const { rows } = await client.query<{ transactions: string; messages: string }>(
         "select count(distinct xmin::text) as transactions, count(*) as messages from event where name = 'post message'",
       );
-      const cpuMs = backends.reduce((sum, { pid }) => sum + cpuMsOf(pid), 0);
+      const cpuMs = backends.reduce((sum, { pid }) => sum + processCpuMs(pid), 0);
       return { cpuMs, transactions: Number(rows[0]?.transactions), messages: Number(rows[0]?.messages) };
     } finally {
       await client.end();

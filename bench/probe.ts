@@ -1,7 +1,7 @@
 /** Loaded before a server under measurement (`node --expose-gc --import probe.ts …`): tells the bench what the process uses. */
 import process from "node:process";
-import type { Usage } from "./measured-server.ts";
-import { answer } from "./processes.ts";
+import { answer } from "./child.ts";
+import type { Usage } from "./processes.ts";
 
 answer({
   usage(): Usage {

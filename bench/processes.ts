@@ -1,93 +1,92 @@
-/** Owns the processes of a measurement and the questions between them: each part of a load runs on its own, so that its time is its own. */
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
+/** Owns a server under measurement: a process on free ports of loopback, and what it uses. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { Child, pathOf } from "./child.ts";
 
-interface Question {
-  readonly number: number;
-  readonly name: string;
-  readonly value: unknown;
+/** What a server says it uses (probe.ts). */
+export interface Usage {
+  /** Processor time of all threads since the start. */
+  readonly cpuMs: number;
+  /** What is reachable after a collection: the heap, and what lies outside it. */
+  readonly reachableBytes: number;
+  readonly residentBytes: number;
 }
 
-interface Answer {
-  readonly number: number;
-  readonly result?: unknown;
-  readonly error?: string;
+const serverFiles = { bare: "bare-server.ts", transactions: "transactions-server.ts", keenchat: "../src/server.ts" } as const;
+export type ServerName = keyof typeof serverFiles;
+
+export interface ServerOptions {
+  readonly nodeOptions?: readonly string[];
+  /** Without `DATABASE_URL` it gets a SQLite file of its own. */
+  readonly environment?: Record<string, string>;
+  /** The only core it may use. */
+  readonly core?: number;
 }
 
-/** In a child: answers the parent's questions by their names. */
-// biome-ignore lint/suspicious/noExplicitAny: each question has its own value; parent and child are written together.
-export function answer(answers: Record<string, (value: any) => unknown>): void {
-  // However its parent ended.
-  process.once("disconnect", () => process.exit());
-  process.on("message", async ({ number, name, value }: Question) => {
-    try {
-      process.send?.({ number, result: await answers[name]?.(value) } satisfies Answer);
-    } catch (error) {
-      process.send?.({ number, error: String(error) } satisfies Answer);
-    }
+/** Resolves with the ports that a server says it is ready at. */
+function portsOf(name: ServerName, child: Child): Promise<number[]> {
+  return new Promise((resolve, reject) => {
+    child.process.once("exit", () => reject(new Error(`The ${name} server did not start.`)));
+    createInterface({ input: child.process.stdout as Readable }).on("line", (line) => {
+      if (line.includes("is ready at")) resolve([...line.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port)));
+      else console.error(line);
+    });
   });
 }
 
-export function pathOf(file: string): string {
-  return fileURLToPath(new URL(file, import.meta.url));
-}
+export class MeasuredServer {
+  readonly port: number;
+  readonly wsPort: number;
+  readonly #child: Child;
+  readonly #directory: string;
 
-const children = new Set<Child>();
-let interrupted = false;
-
-/** An interrupted run ends its processes; whatever waits for one of them fails then, and clears away behind itself. */
-export function endChildrenWhenInterrupted(): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      interrupted = true;
-      for (const child of children) child.process.kill("SIGKILL");
-    });
-  }
-}
-
-/** A child process that is asked, and answers. It ends with this one. */
-export class Child {
-  readonly process: ChildProcess;
-  readonly #exited: Promise<unknown>;
-  readonly #open = new Map<number, { resolve: (result: never) => void; reject: (error: Error) => void }>();
-  #asked = 0;
-
-  constructor(file: string, options: { nodeOptions?: readonly string[]; environment?: Record<string, string> } = {}) {
-    if (interrupted) throw new Error("Interrupted.");
-    this.process = fork(pathOf(file), {
-      execArgv: [...(options.nodeOptions ?? [])],
-      env: { ...process.env, ...options.environment },
-      stdio: ["ignore", "pipe", "inherit", "ipc"],
-    });
-    this.process.on("message", ({ number, result, error }: Answer) => {
-      const waiting = this.#open.get(number);
-      this.#open.delete(number);
-      if (error === undefined) waiting?.resolve(result as never);
-      else waiting?.reject(new Error(`${file}: ${error}`));
-    });
-    children.add(this);
-    this.#exited = once(this.process, "exit");
-    this.process.on("exit", (code, signal) => {
-      children.delete(this);
-      for (const { reject } of this.#open.values()) reject(new Error(`${file} ended: ${code ?? signal}`));
-    });
+  private constructor(child: Child, directory: string, [port = 0, wsPort = port]: readonly number[]) {
+    this.#child = child;
+    this.#directory = directory;
+    this.port = port;
+    this.wsPort = wsPort;
   }
 
-  ask<Result>(name: string, value?: unknown): Promise<Result> {
-    if (!this.process.connected) return Promise.reject(new Error("The process that is asked has ended."));
-    this.#asked += 1;
-    const number = this.#asked;
-    return new Promise<Result>((resolve, reject) => {
-      this.#open.set(number, { resolve, reject });
-      this.process.send({ number, name, value } satisfies Question);
-    });
+  static async start(name: ServerName, { nodeOptions = [], environment = {}, core }: ServerOptions = {}): Promise<MeasuredServer> {
+    const directory = mkdtempSync(join(tmpdir(), "keenchat-bench-"));
+    try {
+      const child = new Child(serverFiles[name], {
+        nodeOptions: ["--expose-gc", "--import", pathOf("probe.ts"), ...nodeOptions],
+        environment: {
+          HOST: "127.0.0.1",
+          PORT: "0",
+          WEBSOCKETS_PORT: "0",
+          DATABASE_URL: `sqlite:${join(directory, "bench.db")}`,
+          MAX_SOCKETS_PER_ADDRESS: "100000",
+          LOG_LEVEL: "warn",
+          ...environment,
+        },
+      });
+      const ports = await portsOf(name, child);
+      // All its threads; those to come are born where their parent is.
+      if (core !== undefined) execFileSync("taskset", ["-a", "-c", "-p", String(core), String(child.process.pid)]);
+      return new MeasuredServer(child, directory, ports);
+    } catch (error) {
+      rmSync(directory, { recursive: true, force: true });
+      throw error;
+    }
   }
 
-  /** Ends at once, or with a signal that lets a profile be written. */
-  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    this.process.kill(signal);
-    await this.#exited;
+  /** Processor time so far. */
+  async cpuMs(): Promise<number> {
+    return (await this.#child.ask<Usage>("usage")).cpuMs;
+  }
+
+  collected(): Promise<Usage> {
+    return this.#child.ask<Usage>("collected");
+  }
+
+  async stop(signal?: NodeJS.Signals): Promise<void> {
+    await this.#child.stop(signal);
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 }

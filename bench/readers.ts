@@ -1,8 +1,8 @@
 /** A process of readers on raw sockets. All get the same bytes, so each is held against the one that is ahead; the bytes themselves are read once, at the end. */
 import type { Socket } from "node:net";
 import process from "node:process";
-import { monotonicMs } from "./monotonic.ts";
-import { answer } from "./processes.ts";
+import { answer } from "./child.ts";
+import { monotonicMs } from "./machine.ts";
 import { clientFrame, framesOf, openSocket } from "./raw-socket.ts";
 
 /** `elsewhere` reads by tRPC too, but about a channel in which nothing is posted. */

@@ -1,7 +1,7 @@
 /** Owns what is measured, one server at a time: fan-out, idle connections, posts and reads. */
 import process from "node:process";
-import { MeasuredServer } from "./measured-server.ts";
-import { Child } from "./processes.ts";
+import { Child } from "./child.ts";
+import { MeasuredServer } from "./processes.ts";
 import type { ReadersReport, WireName } from "./readers.ts";
 
 export interface FanOut {
