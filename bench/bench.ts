@@ -2,11 +2,11 @@
  * Speed and memory, as ratios to something bare in the same run or as figures with a goal: `npm run bench`. BENCH_RUNS repeats
  * each measurement and takes medians, BENCH_ONLY=fan-out,idle,… chooses, BENCH_PROFILE=DIRECTORY writes processor profiles.
  */
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import process from "node:process";
 import { endChildrenWhenInterrupted } from "./child.ts";
 import { type ClusterPlan, type ClusterReport, measureCluster, measureTransactions } from "./cluster.ts";
-import { alone, Figures, type Pair, ratio } from "./figures.ts";
+import { alone, Figures, median, type Pair, ratio } from "./figures.ts";
 import { whatIsAway } from "./postgres.ts";
 import type { WireName } from "./readers.ts";
 import { writeResult } from "./result.ts";
@@ -18,6 +18,9 @@ const wires = ["plain", "trpc"] as const;
 let lost = 0;
 let repeated = 0;
 const configurations: ClusterReport[] = [];
+
+/** How many others want the cores, before this run does. */
+const [loadBefore = 0] = loadavg();
 
 endChildrenWhenInterrupted();
 
@@ -115,9 +118,13 @@ const sections: Record<string, () => Promise<void>> = {
     // One node gathers all that is under way into one commit, and writes it to each reader at once; two have half of that each.
     await twoNodes("saturated", { readers: 1_000, messages: 3_000, inFlight: 64 });
   },
-  /** Judged by `npm run bench:scale`. */
+  /** No figures of its own: `npm run bench:scale` judges what it makes of them. */
   async scale() {
-    for (const plan of plans) configurations.push(await onCluster(plan));
+    for (const plan of plans) {
+      const reports = await repeatedly(() => onCluster(plan));
+      const middle = median(reports.map(({ seconds }) => seconds));
+      configurations.push(...reports.filter(({ seconds }) => seconds === middle));
+    }
   },
 };
 
@@ -131,12 +138,11 @@ async function whatIsThere(): Promise<string[]> {
 }
 
 const chosen = process.env["BENCH_ONLY"]?.split(",") ?? (await whatIsThere());
+const unknown = chosen.find((name) => !(name in sections));
+if (unknown !== undefined) throw new Error(`BENCH_ONLY knows no "${unknown}", only ${Object.keys(sections).join(", ")}.`);
 const figures = new Figures();
-for (const name of chosen) {
-  const section = sections[name];
-  if (!section) throw new Error(`BENCH_ONLY knows no "${name}", only ${Object.keys(sections).join(", ")}.`);
-  await section();
-}
-console.log(`lost ${lost}, repeated ${repeated}; ${runs} run(s) each, ${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`);
-writeResult({ lost, repeated, rows: figures.rows, configurations });
+for (const name of chosen) await sections[name]?.();
+const machine = `${cpus().length} × ${cpus()[0]?.model}, load average ${loadBefore.toFixed(1)} before, Node ${process.version}`;
+console.log(`lost ${lost}, repeated ${repeated}; ${runs} run(s) each, ${machine}`);
+writeResult({ loadBefore, lost, repeated, rows: figures.rows, configurations });
 process.exitCode = lost + repeated === 0 && figures.met ? 0 : 1;

@@ -1,8 +1,8 @@
 /** A process of readers on raw sockets. All get the same bytes, so each is held against the one that is ahead; the bytes themselves are read once, at the end. */
 import type { Socket } from "node:net";
 import process from "node:process";
+import { Arrivals, numberOf } from "./arrivals.ts";
 import { answer } from "./child.ts";
-import { monotonicMs } from "./machine.ts";
 import { clientFrame, framesOf, openSocket } from "./raw-socket.ts";
 
 /** `elsewhere` reads by tRPC too, but about a channel in which nothing is posted. */
@@ -40,28 +40,6 @@ class Stream {
     while (this.length + more.length > this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(this.#bytes.length)]);
     more.copy(this.#bytes, this.length);
     this.length += more.length;
-  }
-}
-
-/** When each reader got each message: a measurement of its own, since asking for the time costs too. */
-class Arrivals {
-  /** In the order of the stream: where a message's frame ends, its number, and when it came to whom it came. */
-  readonly #messages: { end: number; number: number; atMs: number[] }[] = [];
-  #length = 0;
-
-  note(reader: Reader, { bytes }: Stream): void {
-    const now = monotonicMs();
-    for (const { text, end } of framesOf(bytes.subarray(this.#length)))
-      this.#messages.push({ end: this.#length + end, number: numberOf(text), atMs: [] });
-    this.#length = bytes.length;
-    for (; (this.#messages[reader.seen]?.end ?? Number.POSITIVE_INFINITY) <= reader.at; reader.seen += 1)
-      this.#messages[reader.seen]?.atMs.push(now);
-  }
-
-  since(sentAt: readonly number[]) {
-    const latencies = Float64Array.from(this.#messages.flatMap(({ number, atMs }) => atMs.map((at) => at - (sentAt[number] ?? 0)))).sort();
-    const quantile = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))] ?? Number.NaN;
-    return { p50: quantile(0.5), p99: quantile(0.99), most: quantile(1) };
   }
 }
 
@@ -105,18 +83,13 @@ async function open(port: number, wire: WireName): Promise<Reader> {
     }
     if (!reader.astray && !stream.matches(frames, reader.at)) reader.astray = true;
     reader.at += frames.length;
-    arrivals?.note(reader, stream);
+    arrivals?.note(reader, stream.bytes);
   });
   if (first !== undefined) {
     reader.socket.write(clientFrame(first));
     await ready.promise;
   }
   return reader;
-}
-
-/** Each message's text begins with its number. */
-function numberOf(frame: string): number {
-  return Number(/"message_text":"(\d+)/.exec(frame)?.[1]);
 }
 
 function numbersIn({ bytes }: Stream): number[] {

@@ -10,6 +10,8 @@ export interface Result {
   readonly node: string;
   readonly cpu: string;
   readonly cores: number;
+  /** The machine's load average when the run began. */
+  readonly loadBefore: number;
   readonly lost: number;
   readonly repeated: number;
   readonly rows: readonly Figure[];
@@ -19,7 +21,7 @@ export interface Result {
 
 const directory = new URL("results/", import.meta.url);
 
-export function writeResult(result: Pick<Result, "lost" | "repeated" | "rows" | "configurations">): void {
+export function writeResult(result: Pick<Result, "loadBefore" | "lost" | "repeated" | "rows" | "configurations">): void {
   const at = new Date().toISOString();
   const whole: Result = { at, node: process.version, cpu: cpus()[0]?.model ?? "", cores: cpus().length, ...result };
   mkdirSync(directory, { recursive: true });

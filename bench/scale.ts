@@ -155,7 +155,9 @@ if (!result) throw new Error("Nothing has been measured: run npm run bench, or B
 const idle = newestResult(({ rows }) => rows.some(({ what }) => what === "idle connection, trpc, resident"));
 const idleKilobytes = idle?.rows.find(({ what }) => what === "idle connection, trpc, resident")?.ours;
 
-console.log(`Measured ${result.at} on ${result.cores} × ${result.cpu}, Node ${result.node}.`);
+console.log(
+  `Measured ${result.at} on ${result.cores} × ${result.cpu}, Node ${result.node}, load average ${result.loadBefore.toFixed(1)} before.`,
+);
 const constants = readConstants(result.configurations);
 showConstants(constants);
 const met = check(constants, result.configurations, result.cores);

@@ -73,28 +73,29 @@ class SimulatedNode {
   }
 
   #commit(): void {
-    const { constants, row, machine, tally } = this.#world;
-    const { commit, transaction, waiting } = constants;
     this.#busy = true;
     const begin = () => {
       const batch = Math.min(this.#waiting, maxBatch);
       this.#waiting -= batch;
-      row.acquire(() => {
-        const since = machine.now;
-        this.#writing.do(0.4 * transaction.each, () =>
-          this.#do(0.6 * commit.each + within * commit.message * batch, () =>
-            this.#writing.do(0.6 * transaction.each + transaction.message * batch, () =>
-              machine.after(waiting, () => {
-                tally.held += machine.now - since;
-                this.#committed(batch);
-              }),
-            ),
-          ),
-        );
-      });
+      this.#world.row.acquire(() => this.#transact(batch));
     };
     // A turn of the event loop later: what has come in by then goes along, what comes in behind it does not.
-    this.#do(0.2 * commit.each, begin, "doNext");
+    this.#do(0.2 * this.#world.constants.commit.each, begin, "doNext");
+  }
+
+  /** While it holds the row: PostgreSQL finds, the node makes rows, PostgreSQL inserts, the disk flushes. */
+  #transact(batch: number): void {
+    const { constants, machine, tally } = this.#world;
+    const { commit, transaction, waiting } = constants;
+    const since = machine.now;
+    const done = () => {
+      tally.held += machine.now - since;
+      this.#committed(batch);
+    };
+    const flush = () => machine.after(waiting, done);
+    const insert = () => this.#writing.do(0.6 * transaction.each + transaction.message * batch, flush);
+    const makeRows = () => this.#do(0.6 * commit.each + within * commit.message * batch, insert);
+    this.#writing.do(0.4 * transaction.each, makeRows);
   }
 
   #committed(batch: number): void {
