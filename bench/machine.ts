@@ -11,10 +11,16 @@ export function monotonicMs(): number {
   return seconds * 1_000 + nanoseconds / 1_000_000;
 }
 
-/** Processor time of one process so far. */
+/** Processor time of one process so far; nothing where it has ended meanwhile. */
 export function processCpuMs(pid: number): number {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  } catch {
+    return 0;
+  }
   // The name of the program, in brackets, may hold spaces.
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
+  const fields = stat.split(") ").at(-1)?.split(" ") ?? [];
   return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }
 

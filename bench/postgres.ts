@@ -67,7 +67,7 @@ export class ScratchDatabase {
     await client.connect();
     try {
       const { rows: backends } = await client.query<{ pid: number }>(
-        "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()",
+        "select pid from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()",
       );
       const { rows } = await client.query<{ transactions: string; messages: string }>(
         "select count(distinct xmin::text) as transactions, count(*) as messages from event where name = 'post message'",
