@@ -95,8 +95,8 @@ function showPosting(constants: Constants): void {
     head,
     rows,
   );
-  const one = constants.waiting + constants.transaction.each + constants.transaction.message + 0.6 * constants.commit.each;
-  console.log(`One message a transaction, whatever posts: ${number(1_000_000 / one)} a second.`);
+  const { messagesPerSecond } = forecast(constants, { nodes: 8, inFlight: 8, members: 0, channels: 1 });
+  console.log(`One post under way at each of 8 nodes, and so a transaction for each: ${number(messagesPerSecond)} a second.`);
 }
 
 function showMembers(constants: Constants, idleBytes: number | undefined): void {
