@@ -1,4 +1,5 @@
 /** Owns the few constants of the simulation, and how each is read off what the bench measured. */
+import { isDeepStrictEqual } from "node:util";
 import type { ClusterPlan, ClusterReport } from "./cluster.ts";
 import { fitted } from "./scale-plans.ts";
 
@@ -27,10 +28,9 @@ export interface Constants {
   readonly posting: number;
 }
 
-function reportOn(plan: ClusterPlan, reports: readonly ClusterReport[]): ClusterReport {
-  const wanted = JSON.stringify(plan);
-  const report = reports.find(({ plan }) => JSON.stringify(plan) === wanted);
-  if (!report) throw new Error(`The result has nothing measured with ${wanted}: run BENCH_ONLY=scale npm run bench.`);
+export function reportOn(plan: ClusterPlan, reports: readonly ClusterReport[]): ClusterReport {
+  const report = reports.find((candidate) => isDeepStrictEqual(candidate.plan, plan));
+  if (!report) throw new Error(`The result lacks ${JSON.stringify(plan)}: run BENCH_ONLY=scale npm run bench.`);
   return report;
 }
 
