@@ -201,7 +201,11 @@ test("what was written goes out by itself once the server can be reached, but ne
   await kim.message.post({ channel_id: id, message_text: "marker" });
   await hook.values.take("the marker", ({ messages }) => texts(messages).includes("marker"), 20_000);
   expect(texts(await kim.message.list({ channel_id: id }))).toEqual(["as Jim", "marker"]);
-  expect(texts(hook.current.pending)).toEqual(["still as Jim"]);
+  expect(hook.current.pending).toEqual([]);
+  await local.auth.login({ username: "jim", password });
+  await hook.values.take("Jim's message", ({ messages }) => texts(messages).includes("still as Jim"), 20_000);
+  const { user_id } = await jim.auth.session();
+  expect(hook.current.messages.find(({ message_text }) => message_text === "still as Jim")).toMatchObject({ user_id });
   hook.unmount();
   network.close();
 });

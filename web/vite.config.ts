@@ -29,7 +29,13 @@ const server = "http://localhost:5000";
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   // The client as it stands in this repository, so that nothing has to be built before.
-  resolve: { alias: { "@keenchat/client": fileURLToPath(new URL("../client/src/client.ts", import.meta.url)) } },
+  resolve: {
+    alias: {
+      "@keenchat/client/react": fileURLToPath(new URL("../client/src/react.ts", import.meta.url)),
+      "@keenchat/client": fileURLToPath(new URL("../client/src/client.ts", import.meta.url)),
+    },
+    dedupe: ["react"],
+  },
   plugins: [preloadFont("instrument-sans-latin-wght")],
   build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
   server: { proxy: { "/trpc": { target: server, ws: true } } },

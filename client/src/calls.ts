@@ -31,7 +31,7 @@ export class Caller {
     { signal, repeatable = isQuery(path) }: CallOptions & { repeatable?: boolean } = {},
   ): Promise<unknown> {
     const { tokens } = this.#options;
-    await tokens.loaded;
+    if (tokens.loaded) await tokens.loaded;
     // Every attempt is its caller's, whoever signs in meanwhile. Signing in itself must work whatever became of the token before.
     const token = path === "auth.login" ? null : tokens.current;
     for (let attempt = 1; ; attempt += 1) {

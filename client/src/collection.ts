@@ -39,12 +39,6 @@ export class Collection<Item extends { id: number }> {
     }
   }
 
-  clear(): void {
-    this.#items.clear();
-    this.#told.clear();
-    this.#list = [];
-  }
-
   #set(item: Item): void {
     const last = this.#list?.at(-1);
     const appended = this.#list && !this.#items.has(item.id) && (!last || last.id < item.id);

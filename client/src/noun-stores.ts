@@ -2,6 +2,7 @@
 import type { KeenchatClient } from "./client.ts";
 import { Collection } from "./collection.ts";
 import { Store, type StoreState } from "./store.ts";
+import { userReaderOf } from "./user-reader.ts";
 import type { Channel, KeenchatEvent, User } from "./wire.ts";
 
 export interface ChannelsState extends StoreState {
@@ -20,18 +21,19 @@ export interface UserState extends StoreState {
 const pageLength = 200;
 
 export class ChannelsStore extends Store<ChannelsState> {
-  readonly #channels = new Collection<Channel>();
+  #channels = new Collection<Channel>();
 
   constructor(client: KeenchatClient, key: string) {
     super(client, key, { status: "loading", error: undefined, channels: [] });
   }
 
   protected async read(): Promise<Partial<ChannelsState>> {
+    const channels = this.#channels;
     for (let after = 0; ; ) {
       const page = await this.client.channel.list({ after, limit: pageLength });
-      this.#channels.fill(page);
+      channels.fill(page);
       const last = page.at(-1);
-      if (!last || page.length < pageLength) return { channels: this.#channels.list };
+      if (!last || page.length < pageLength) return { channels: channels.list };
       after = last.id;
     }
   }
@@ -44,7 +46,8 @@ export class ChannelsStore extends Store<ChannelsState> {
   }
 
   protected forget(): void {
-    this.#channels.clear();
+    this.#channels = new Collection();
+    this.set({ channels: [] });
   }
 }
 
@@ -86,7 +89,7 @@ export class UserStore extends Store<UserState> {
   }
 
   protected async read(): Promise<Partial<UserState>> {
-    return { user: await this.client.user.get({ id: this.#id }) };
+    return { user: await userReaderOf(this.client).read(this.#id) };
   }
 
   protected apply(): void {}

@@ -6,34 +6,31 @@ import type { KeenchatEvent } from "./wire.ts";
 export interface EventListener {
   onEvent(event: KeenchatEvent): void;
   /** The server refuses to tell anything, as to somebody who has not signed in. */
-  onRefusal(error: KeenchatError): void;
+  onRefusal?(error: KeenchatError): void;
 }
 
 export class SharedEvents {
   readonly #client: KeenchatClient;
   readonly #listeners = new Set<EventListener>();
   #close: (() => void) | undefined;
-  /** What is read from now on and what is heard from now on leave no gap between them. */
-  #begun = false;
+  /** Where the reading is, once it has begun: what is read and what is heard from then on leave no gap between them. */
+  #cursor: string | undefined;
 
   constructor(client: KeenchatClient) {
     this.#client = client;
   }
 
-  get begun(): boolean {
-    return this.#begun;
-  }
-
-  /** The listener hears everything from the next event on; the first it waits for is `ready`, unless the reading has `begun`. */
+  /** As with every stream, the first that the listener hears is `ready`; where the reading has begun, at once. */
   add(listener: EventListener): () => void {
     this.#listeners.add(listener);
     this.#close ??= this.#open();
+    if (this.#cursor !== undefined) listener.onEvent({ event: "ready", data: { cursor: this.#cursor } });
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size > 0) return;
       this.#close?.();
       this.#close = undefined;
-      this.#begun = false;
+      this.#cursor = undefined;
     };
   }
 
@@ -43,19 +40,19 @@ export class SharedEvents {
       stop();
       stop = this.#client.events().subscribe(
         (event) => {
-          this.#begun ||= event.event === "ready";
+          if (event.event === "ready" || this.#cursor !== undefined) this.#cursor = event.id ?? this.#cursor;
           for (const listener of [...this.#listeners]) listener.onEvent(event);
         },
         (error) => {
-          this.#begun = false;
+          this.#cursor = undefined;
           stop = () => {};
-          if (error) for (const listener of [...this.#listeners]) listener.onRefusal(error);
+          if (error) for (const listener of [...this.#listeners]) listener.onRefusal?.(error);
         },
       );
     };
     start();
     // Whoever was refused may be let in under another name.
-    const stopWatching = this.#client.token.subscribe((token) => token !== null && !this.#begun && start());
+    const stopWatching = this.#client.token.subscribe((token) => token !== null && this.#cursor === undefined && start());
     return () => {
       stopWatching();
       stop();

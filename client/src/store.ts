@@ -9,42 +9,46 @@ export type Status = "loading" | "loaded" | "failed" | "gone";
 
 export interface StoreState {
   readonly status: Status;
-  /** Why it failed. */
+  /** Why it failed. What may succeed later is read again by itself. */
   readonly error: KeenchatError | undefined;
 }
 
 /** Whoever comes back within this finds everything as it was. */
 const lingerMs = 30_000;
+const retryMs = 5_000;
 
-interface Shared {
-  readonly events: SharedEvents;
-  readonly stores: Map<string, Store<StoreState>>;
-}
-const sharedByClient = new WeakMap<KeenchatClient, Shared>();
+const sharedByClient = new WeakMap<KeenchatClient, Map<string, unknown>>();
 
-function sharedOf(client: KeenchatClient): Shared {
-  let shared = sharedByClient.get(client);
-  if (!shared) {
-    shared = { events: new SharedEvents(client), stores: new Map() };
-    sharedByClient.set(client, shared);
+/** The one thing of this name that all hooks of a client share. */
+export function sharedOf<Thing>(client: KeenchatClient, name: string, create: () => Thing): Thing {
+  let things = sharedByClient.get(client);
+  if (!things) {
+    things = new Map();
+    sharedByClient.set(client, things);
   }
-  return shared;
+  if (!things.has(name)) things.set(name, create());
+  return things.get(name) as Thing;
 }
 
 /** The one reading of all events. */
 export function eventsOf(client: KeenchatClient): SharedEvents {
-  return sharedOf(client).events;
+  return sharedOf(client, "events", () => new SharedEvents(client));
 }
 
-/** The one store of this key. */
-export function storeOf<Kept extends Store<StoreState>>(client: KeenchatClient, key: string, create: () => Kept): Kept {
-  const { stores } = sharedOf(client);
-  let store = stores.get(key) as Kept | undefined;
-  if (!store) {
-    store = create();
-    stores.set(key, store);
-  }
-  return store;
+/** Milliseconds until what failed is tried again. */
+export function delayAfter(error: KeenchatError): number {
+  return Math.max(error.retryAfterMs ?? 0, retryMs);
+}
+
+/** A timer that does not hold up the end of a Node process. */
+export function startTimer(callback: () => void, delayMs: number): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(callback, delayMs);
+  (timer as { unref?: () => void }).unref?.();
+  return timer;
+}
+
+export function toError(reason: unknown): KeenchatError {
+  return reason instanceof KeenchatError ? reason : unreachable(reason);
 }
 
 export abstract class Store<State extends StoreState> {
@@ -54,6 +58,7 @@ export abstract class Store<State extends StoreState> {
   readonly #watchers = new Set<() => void>();
   #stop: (() => void) | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
   #reading = 0;
 
   constructor(client: KeenchatClient, key: string, state: State) {
@@ -65,7 +70,7 @@ export abstract class Store<State extends StoreState> {
   /** Reads from the server what events will keep up to date. */
   protected abstract read(): Promise<Partial<State>>;
   protected abstract apply(event: KeenchatEvent): void;
-  /** What was read may be out of date: forgets it. */
+  /** What was read may be out of date: forgets it, and whatever is still being read. */
   protected abstract forget(): void;
 
   readonly getSnapshot = (): State => this.#state;
@@ -77,18 +82,12 @@ export abstract class Store<State extends StoreState> {
     this.#stop ??= this.#start();
     return () => {
       this.#watchers.delete(own);
-      if (this.#watchers.size > 0) return;
-      this.#rest();
+      if (this.#watchers.size === 0) this.#linger = startTimer(() => this.#end(), lingerMs);
     };
   };
 
   /** Reads again what could not be read. */
   readonly reload = (): void => void this.#load();
-
-  /** Whether it has work to do though nobody looks. */
-  protected get busy(): boolean {
-    return false;
-  }
 
   protected get state(): State {
     return this.#state;
@@ -100,39 +99,35 @@ export abstract class Store<State extends StoreState> {
   }
 
   #start(): () => void {
-    const { events, stores } = sharedOf(this.client);
-    stores.set(this.#key, this as unknown as Store<StoreState>);
-    const stop = events.add({
+    sharedByClient.get(this.client)?.set(this.#key, this);
+    return eventsOf(this.client).add({
       onEvent: (event) => this.#hear(event),
       onRefusal: (error) => this.set({ status: "failed", error } as Partial<State>),
     });
-    if (events.begun) this.reload();
-    return stop;
-  }
-
-  #rest(): void {
-    this.#linger = setTimeout(() => (this.busy ? this.#rest() : this.#end()), lingerMs);
-    // Node's timers hold up its end unless told not to.
-    (this.#linger as { unref?: () => void }).unref?.();
   }
 
   #end(): void {
     this.#stop?.();
     this.#stop = undefined;
+    clearTimeout(this.#retry);
     this.#reading += 1;
-    sharedOf(this.client).stores.delete(this.#key);
+    sharedByClient.get(this.client)?.delete(this.#key);
     this.forget();
     this.#state = { ...this.#state, status: "loading", error: undefined };
   }
 
   #hear(event: KeenchatEvent): void {
-    if (event.event === "resync") this.forget();
+    if (event.event === "resync" && !this.#isGone()) {
+      this.forget();
+      this.set({ status: "loading" } as Partial<State>);
+    }
     if (event.event === "resync" || (event.event === "ready" && this.#state.status !== "loaded")) this.reload();
     this.apply(event);
   }
 
   async #load(): Promise<void> {
     if (this.#isGone()) return;
+    clearTimeout(this.#retry);
     this.#reading += 1;
     const reading = this.#reading;
     let change: Partial<State>;
@@ -143,14 +138,12 @@ export abstract class Store<State extends StoreState> {
       change = { status: error.code === "NOT_FOUND" ? "gone" : "failed", error } as Partial<State>;
     }
     // Another reading has begun meanwhile, or a deletion was heard of.
-    if (reading === this.#reading && !this.#isGone()) this.set(change);
+    if (reading !== this.#reading || this.#isGone()) return;
+    if (change.error?.transient) this.#retry = startTimer(this.reload, delayAfter(change.error));
+    this.set(change);
   }
 
   #isGone(): boolean {
     return this.#state.status === "gone";
   }
-}
-
-export function toError(reason: unknown): KeenchatError {
-  return reason instanceof KeenchatError ? reason : unreachable(reason);
 }

@@ -1,7 +1,8 @@
 /** The page's entry. */
+import { createKeenchatClient, localTokenStorage } from "@keenchat/client";
+import { KeenchatProvider, localPendingStorage } from "@keenchat/client/react";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { Session } from "./chat/session.ts";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/door.css";
@@ -13,7 +14,9 @@ const root = document.getElementById("app");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <App session={new Session()} />
+      <KeenchatProvider client={createKeenchatClient({ tokenStorage: localTokenStorage() })} pendingStorage={localPendingStorage()}>
+        <App />
+      </KeenchatProvider>
     </StrictMode>,
   );
 }

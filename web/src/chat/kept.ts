@@ -1,31 +1,23 @@
-/** Owns what outlives the page: drafts and messages that were not sent yet, for each user. Without storage they last as long as the page. */
-import type { Outgoing } from "./outgoing.ts";
-
+/** Owns what this page remembers of a user from visit to visit: drafts, and the channel looked at last. */
 const memory = new Map<string, string>();
 
+/** Without storage, or room in it, what is kept lasts as long as the page. */
 function read(key: string): string | undefined {
+  if (memory.has(key)) return memory.get(key);
   try {
     return localStorage.getItem(key) ?? undefined;
   } catch {
-    return memory.get(key);
+    return undefined;
   }
 }
 
-function write(key: string, value: string | undefined): void {
+function write(key: string, value: string): void {
+  memory.delete(key);
   try {
-    if (value === undefined) localStorage.removeItem(key);
+    if (value === "") localStorage.removeItem(key);
     else localStorage.setItem(key, value);
   } catch {
-    if (value === undefined) memory.delete(key);
-    else memory.set(key, value);
-  }
-}
-
-function keys(): string[] {
-  try {
-    return Object.keys(localStorage);
-  } catch {
-    return [...memory.keys()];
+    memory.set(key, value);
   }
 }
 
@@ -41,7 +33,7 @@ export class Kept {
   }
 
   setDraft(channelId: number, text: string): void {
-    write(`${this.#prefix}.draft.${channelId}`, text === "" ? undefined : text);
+    write(`${this.#prefix}.draft.${channelId}`, text);
   }
 
   get lastChannel(): number | undefined {
@@ -49,26 +41,6 @@ export class Kept {
   }
 
   set lastChannel(id: number | undefined) {
-    write(`${this.#prefix}.channel`, id === undefined ? undefined : String(id));
-  }
-
-  /** Each under a key of its own, so that two pages of one user do not write over each other. */
-  setOutgoing({ state, reason, ...kept }: Outgoing): void {
-    write(`${this.#prefix}.outbox.${kept.key}`, JSON.stringify(kept));
-  }
-
-  dropOutgoing(key: string): void {
-    write(`${this.#prefix}.outbox.${key}`, undefined);
-  }
-
-  outgoing(): Outgoing[] {
-    const prefix = `${this.#prefix}.outbox.`;
-    return keys()
-      .filter((key) => key.startsWith(prefix))
-      .flatMap((key) => {
-        const text = read(key);
-        return text === undefined ? [] : [{ ...(JSON.parse(text) as Outgoing), state: "waiting" as const }];
-      })
-      .sort((a, b) => a.at - b.at);
+    write(`${this.#prefix}.channel`, id === undefined ? "" : String(id));
   }
 }

@@ -25,3 +25,17 @@ export function sayError(error: unknown): string {
       return error.message;
   }
 }
+
+/** The same for a message that is sent again by itself. */
+export function sayWaiting(error: KeenchatError): string {
+  switch (error.code) {
+    case "UNREACHABLE":
+      return "It goes out by itself when the server is back.";
+    case "TOO_MANY_REQUESTS":
+      return `That was too much at once. It goes out by itself ${wait(error.retryAfterMs)}.`;
+    case "SERVICE_UNAVAILABLE":
+      return "The server cannot store anything right now. It goes out by itself when it can.";
+    default:
+      return `${sayError(error)} It also goes out by itself.`;
+  }
+}

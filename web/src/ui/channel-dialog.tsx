@@ -1,7 +1,7 @@
 /** Owns making a channel, and changing or removing one. */
 import type { Channel } from "@keenchat/client";
+import { useKeenchat } from "@keenchat/client/react";
 import { useId, useState } from "react";
-import { useChat } from "./chat-context.tsx";
 import { Dialog } from "./dialog.tsx";
 import { go } from "./route.ts";
 
@@ -13,7 +13,7 @@ interface ChannelDialogProps {
 }
 
 export function ChannelDialog({ channel, onRemove, onClose }: ChannelDialogProps) {
-  const chat = useChat();
+  const client = useKeenchat();
   const id = useId();
   const [title, setTitle] = useState(channel?.title ?? "");
   const [description, setDescription] = useState(channel?.description ?? "");
@@ -22,8 +22,9 @@ export function ChannelDialog({ channel, onRemove, onClose }: ChannelDialogProps
       title={channel ? "Channel settings" : "New channel"}
       action={channel ? "Save" : "Make channel"}
       onAction={async () => {
-        const saved = await chat.saveChannel(channel?.id, { title, description });
-        if (!channel) go(saved.id);
+        const input = { title, description };
+        if (channel) await client.channel.put({ id: channel.id, ...input });
+        else go((await client.channel.post(input)).id);
       }}
       onClose={onClose}
     >
@@ -56,9 +57,10 @@ export function ChannelDialog({ channel, onRemove, onClose }: ChannelDialogProps
 }
 
 export function RemoveChannelDialog({ channel, onClose }: { channel: Channel; onClose: () => void }) {
-  const chat = useChat();
+  const client = useKeenchat();
+  const remove = () => client.channel.delete({ id: channel.id });
   return (
-    <Dialog title="Remove this channel?" action="Remove channel" danger onAction={() => chat.deleteChannel(channel.id)} onClose={onClose}>
+    <Dialog title="Remove this channel?" action="Remove channel" danger onAction={remove} onClose={onClose}>
       <p>
         <b>
           <bdi>{channel.title}</bdi>

@@ -1,7 +1,6 @@
 /** Owns the message box: Enter sends, Shift+Enter breaks the line, and it grows with what is in it. */
 import type { Channel } from "@keenchat/client";
 import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
-import { useChat } from "./chat-context.tsx";
 import { Send } from "./icons.tsx";
 
 const maxCharacters = 10_000;
@@ -9,8 +8,10 @@ const countFrom = 9_000;
 
 interface ComposerProps {
   channel: Channel;
+  typing: { start(): void; stop(): void };
   draft: string;
   onDraft: (draft: string) => void;
+  onSend: (text: string) => void;
   /** Arrow up in an empty box: change what one said last. */
   onEditLast: () => void;
 }
@@ -28,9 +29,7 @@ export function useGrowingBox(text: string) {
   return box;
 }
 
-export function Composer({ channel, draft, onDraft, onEditLast }: ComposerProps) {
-  const chat = useChat();
-  const typing = chat.typing(channel.id);
+export function Composer({ channel, typing, draft, onDraft, onSend, onEditLast }: ComposerProps) {
   const box = useGrowingBox(draft);
   // Code points, as the server counts; looked at only where it matters.
   const characters = draft.length > countFrom ? [...draft].length : 0;
@@ -43,8 +42,7 @@ export function Composer({ channel, draft, onDraft, onEditLast }: ComposerProps)
 
   function send() {
     if (draft.trim() === "") return;
-    chat.clearNewLine();
-    chat.outbox.add(channel.id, draft);
+    onSend(draft);
     typing.stop();
     onDraft("");
     box.current?.focus();

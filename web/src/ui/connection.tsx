@@ -1,6 +1,7 @@
 /** Owns how the connection is shown: a word in the head, a notice when something is wrong, and a drawer for the curious. */
 import type { ConnectionState } from "@keenchat/client";
-import { useChat, useChatState } from "./chat-context.tsx";
+import { useConnection, useKeenchat } from "@keenchat/client/react";
+import type { Wire } from "../chat/wire.ts";
 import { Close } from "./icons.tsx";
 
 const words: Readonly<Record<ConnectionState, string>> = {
@@ -12,7 +13,7 @@ const words: Readonly<Record<ConnectionState, string>> = {
 };
 
 export function ConnectionBadge({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => void }) {
-  const connection = useChatState((state) => state.connection);
+  const connection = useConnection();
   return (
     <button
       type="button"
@@ -30,8 +31,8 @@ export function ConnectionBadge({ isOpen, onToggle }: { isOpen: boolean; onToggl
 }
 
 export function ConnectionNotice() {
-  const chat = useChat();
-  const connection = useChatState((state) => state.connection);
+  const client = useKeenchat();
+  const connection = useConnection();
   if (connection === "live" || connection === "idle") return <div className="notice-place" role="status" />;
   return (
     <div className="notice-place" role="status">
@@ -39,7 +40,7 @@ export function ConnectionNotice() {
         {connection === "offline" ? (
           <>
             <p>The server cannot be reached. What you send is kept and goes out when it is back.</p>
-            <button type="button" className="button small" onClick={() => chat.client.connection.reconnect()}>
+            <button type="button" className="button small" onClick={() => client.connection.reconnect()}>
               Try now
             </button>
           </>
@@ -51,10 +52,9 @@ export function ConnectionNotice() {
   );
 }
 
-export function ConnectionDrawer({ onClose }: { onClose: () => void }) {
-  const chat = useChat();
-  const wire = useChatState((state) => state.wire);
-  const connection = useChatState((state) => state.connection);
+export function ConnectionDrawer({ wire, onClose }: { wire: Wire; onClose: () => void }) {
+  const client = useKeenchat();
+  const connection = useConnection();
   return (
     <section className="drawer" aria-label="Connection details">
       <h2>Connection</h2>
@@ -75,7 +75,7 @@ export function ConnectionDrawer({ onClose }: { onClose: () => void }) {
         <dt>Connections</dt>
         <dd>{wire.connections}</dd>
       </dl>
-      <button type="button" className="button small" onClick={() => chat.client.connection.reconnect()}>
+      <button type="button" className="button small" onClick={() => client.connection.reconnect()}>
         Drop my connection
       </button>
     </section>

@@ -1,8 +1,12 @@
 /** Owns one channel on the page: its head, its messages, who is in it, and what one writes into it. */
-import type { Channel, Message } from "@keenchat/client";
-import { useCallback, useState } from "react";
+import type { Message, Self } from "@keenchat/client";
+import { type PendingMessage, useChannel, useKeenchat, useMessages, usePresence, useTyping } from "@keenchat/client/react";
+import { useCallback, useEffect, useState } from "react";
+import type { Kept } from "../chat/kept.ts";
+import type { Unread } from "../chat/unread.ts";
+import type { Wire } from "../chat/wire.ts";
+import { sayError } from "../chat/words.ts";
 import { ChannelDialog, RemoveChannelDialog } from "./channel-dialog.tsx";
-import { useChat, useChatState } from "./chat-context.tsx";
 import { Composer } from "./composer.tsx";
 import { ConnectionBadge, ConnectionDrawer, ConnectionNotice } from "./connection.tsx";
 import { Dialog } from "./dialog.tsx";
@@ -14,52 +18,78 @@ import { TypingLine } from "./typing-line.tsx";
 
 type Asked = { settings: true } | { remove: true } | { message: Message } | undefined;
 
-function useDraft(channelId: number) {
-  const chat = useChat();
-  const [draft, setDraft] = useState(() => chat.kept.draft(channelId));
+function useDraft(kept: Kept, channelId: number) {
+  const [draft, setDraft] = useState(() => kept.draft(channelId));
   const change = useCallback(
     (next: string | ((draft: string) => string)) =>
       setDraft((before) => {
         const text = typeof next === "string" ? next : next(before);
-        chat.kept.setDraft(channelId, text);
+        kept.setDraft(channelId, text);
         return text;
       }),
-    [chat, channelId],
+    [kept, channelId],
   );
   return [draft, change] as const;
 }
 
-export function Conversation({ channel }: { channel: Channel }) {
-  const chat = useChat();
-  const self = useChatState((state) => state.self);
-  const hereCount = useChatState((state) => state.here.length);
-  const [draft, setDraft] = useDraft(channel.id);
+function focusComposer(): void {
+  document.getElementById("composer")?.focus();
+}
+
+interface ConversationProps {
+  id: number;
+  self: Self;
+  kept: Kept;
+  unread: Unread | undefined;
+  onSeen: (channelId: number) => void;
+  onGone: (channelId: number) => void;
+  wire: Wire;
+}
+
+export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: ConversationProps) {
+  const client = useKeenchat();
+  const { channel, status, error } = useChannel(id);
+  const messages = useMessages(id);
+  const here = usePresence(id);
+  const typing = useTyping(id);
+  const [draft, setDraft] = useDraft(kept, id);
+  const [newFrom, setNewFrom] = useState(unread?.first);
   const [editingId, setEditingId] = useState<number>();
   const [asked, setAsked] = useState<Asked>();
   const [showsPeople, setShowsPeople] = useState(false);
   const [showsDrawer, setShowsDrawer] = useState(false);
-  const close = () => setAsked(undefined);
-  const isMine = self.admin || channel.user_id === self.user_id;
 
+  useEffect(() => {
+    if (status !== "failed") kept.lastChannel = status === "gone" ? undefined : id;
+    if (status === "gone") onGone(id);
+  }, [status, kept, id, onGone]);
+
+  const { discard } = messages;
   const takeBack = useCallback(
-    (key: string, text: string) => {
-      chat.outbox.drop(key);
-      setDraft((before) => (before.trim() === "" ? text : `${before}\n${text}`));
-      document.getElementById("composer")?.focus();
+    ({ client_message_id, message_text }: PendingMessage) => {
+      discard(client_message_id);
+      setDraft((before) => (before.trim() === "" ? message_text : `${before}\n${message_text}`));
+      focusComposer();
     },
-    [chat, setDraft],
+    [discard, setDraft],
   );
   const stopEditing = useCallback(() => {
     setEditingId(undefined);
-    document.getElementById("composer")?.focus();
+    focusComposer();
   }, []);
   const askDelete = useCallback((message: Message) => setAsked({ message }), []);
+  const close = () => setAsked(undefined);
 
-  function editLast() {
-    const messages = chat.store.get().timelines.get(channel.id)?.messages ?? [];
-    setEditingId(messages.findLast(({ user_id }) => user_id === self.user_id)?.id);
+  if (!channel) {
+    return (
+      <main className="blank" aria-busy={status === "loading"}>
+        <ConnectionNotice />
+        {status === "failed" && error && <p role="alert">{sayError(error)}</p>}
+      </main>
+    );
   }
-
+  const isMine = self.admin || channel.user_id === self.user_id;
+  const hereCount = here.length;
   return (
     <main className="conversation" data-people={showsPeople || undefined} aria-label={channel.title}>
       <header className="head">
@@ -103,6 +133,11 @@ export function Conversation({ channel }: { channel: Channel }) {
         <ConnectionNotice />
         <Timeline
           channel={channel}
+          self={self}
+          messages={messages}
+          unread={unread?.count ?? 0}
+          onSeen={onSeen}
+          newFrom={newFrom}
           editingId={editingId}
           onEdit={setEditingId}
           onEditEnd={stopEditing}
@@ -110,16 +145,32 @@ export function Conversation({ channel }: { channel: Channel }) {
           onTakeBack={takeBack}
         />
       </div>
-      <People />
+      <People here={here} selfId={self.user_id} />
       <footer className="foot">
-        <Composer channel={channel} draft={draft} onDraft={setDraft} onEditLast={editLast} />
-        <TypingLine channelId={channel.id} />
+        <Composer
+          channel={channel}
+          typing={typing}
+          draft={draft}
+          onDraft={setDraft}
+          onSend={(text) => {
+            setNewFrom(undefined);
+            messages.post(text);
+          }}
+          onEditLast={() => setEditingId(messages.messages.findLast(({ user_id }) => user_id === self.user_id)?.id)}
+        />
+        <TypingLine users={typing.users.filter((user) => user !== self.user_id)} />
       </footer>
-      {showsDrawer && <ConnectionDrawer onClose={() => setShowsDrawer(false)} />}
+      {showsDrawer && <ConnectionDrawer wire={wire} onClose={() => setShowsDrawer(false)} />}
       {asked && "settings" in asked && <ChannelDialog channel={channel} onRemove={() => setAsked({ remove: true })} onClose={close} />}
       {asked && "remove" in asked && <RemoveChannelDialog channel={channel} onClose={close} />}
       {asked && "message" in asked && (
-        <Dialog title="Delete this message?" action="Delete" danger onAction={() => chat.deleteMessage(asked.message)} onClose={close}>
+        <Dialog
+          title="Delete this message?"
+          action="Delete"
+          danger
+          onAction={() => client.message.delete({ id: asked.message.id })}
+          onClose={close}
+        >
           <blockquote className="quoted" dir="auto">
             {asked.message.message_text}
           </blockquote>

@@ -1,12 +1,12 @@
 /** Owns one message on the page. */
-import type { Message } from "@keenchat/client";
+import type { Message, Self } from "@keenchat/client";
+import { type PendingMessage, useKeenchat } from "@keenchat/client/react";
 import { type KeyboardEvent, memo, useEffect, useState } from "react";
-import type { Outgoing } from "../chat/outgoing.ts";
-import { sayError } from "../chat/words.ts";
+import { sayError, sayWaiting } from "../chat/words.ts";
 import { Avatar } from "./avatar.tsx";
-import { useChat, useChatState } from "./chat-context.tsx";
 import { useGrowingBox } from "./composer.tsx";
 import { Bin, Pencil } from "./icons.tsx";
+import { useName } from "./name.ts";
 import { MessageText } from "./text.tsx";
 import { sayDay, sayFull, sayTime } from "./times.ts";
 
@@ -19,7 +19,7 @@ function Time({ at, className }: { at: number; className?: string }) {
 }
 
 function Editor({ message, onEnd }: { message: Message; onEnd: () => void }) {
-  const chat = useChat();
+  const client = useKeenchat();
   const [text, setText] = useState(message.message_text);
   const [problem, setProblem] = useState<string>();
   const box = useGrowingBox(text);
@@ -31,7 +31,7 @@ function Editor({ message, onEnd }: { message: Message; onEnd: () => void }) {
 
   async function save() {
     try {
-      await chat.changeMessage(message, text);
+      if (text !== message.message_text) await client.message.put({ id: message.id, message_text: text });
       onEnd();
     } catch (error) {
       setProblem(sayError(error));
@@ -77,7 +77,6 @@ function Editor({ message, onEnd }: { message: Message; onEnd: () => void }) {
 
 interface RowProps {
   message: Message;
-  name: string;
   day: number | undefined;
   today: number;
   isNew: boolean;
@@ -90,7 +89,8 @@ interface RowProps {
   onDelete: (message: Message) => void;
 }
 
-export const Row = memo(function Row({ message, name, day, today, isNew, isFirst, isOwn, canDelete, isEditing, ...on }: RowProps) {
+export const Row = memo(function Row({ message, day, today, isNew, isFirst, isOwn, canDelete, isEditing, ...on }: RowProps) {
+  const name = useName(message.user_id);
   return (
     <li className="row" data-first={isFirst || undefined} data-id={message.id}>
       {day !== undefined && <h3 className="day">{sayDay(day, today)}</h3>}
@@ -100,8 +100,8 @@ export const Row = memo(function Row({ message, name, day, today, isNew, isFirst
           {isFirst ? <Avatar id={message.user_id} name={name} /> : <Time className="row-time" at={message.time} />}
         </div>
         <div className="row-main">
-          <p className={isFirst ? "who" : "sr"}>
-            <b>{name}</b>
+          <p className={isFirst ? "who" : "sr"} data-unknown={name === undefined || undefined}>
+            <b>{name ?? "…"}</b>
             {isFirst && <Time at={message.time} />}
           </p>
           <div data-place>
@@ -132,49 +132,51 @@ export const Row = memo(function Row({ message, name, day, today, isNew, isFirst
   );
 });
 
-interface OutgoingRowProps {
-  item: Outgoing;
+interface PendingRowProps {
+  message: PendingMessage;
+  self: Self;
   isFirst: boolean;
-  onTakeBack: (key: string, text: string) => void;
+  onRetry: (clientMessageId: string) => void;
+  onDiscard: (clientMessageId: string) => void;
+  onTakeBack: (message: PendingMessage) => void;
 }
 
 /** A message on its way, or one that could not go. */
-export function OutgoingRow({ item, isFirst, onTakeBack }: OutgoingRowProps) {
-  const chat = useChat();
-  const { user_id, username } = useChatState((state) => state.self);
+export function PendingRow({ message, self, isFirst, onRetry, onDiscard, onTakeBack }: PendingRowProps) {
+  const { client_message_id: id, message_text, time, error } = message;
   return (
-    <li className="row" data-first={isFirst || undefined} data-outgoing={item.state}>
+    <li className="row" data-first={isFirst || undefined} data-pending={error && !error.transient ? "refused" : "waiting"}>
       <div className="row-body">
-        <div className="row-side">{isFirst && <Avatar id={user_id} name={username} />}</div>
+        <div className="row-side">{isFirst && <Avatar id={self.user_id} name={self.username} />}</div>
         <div className="row-main">
           <p className={isFirst ? "who" : "sr"}>
-            <b>{username}</b>
-            {isFirst && <Time at={item.at} />}
+            <b>{self.username}</b>
+            {isFirst && <Time at={time} />}
           </p>
-          <MessageText text={item.text} />
-          {item.state === "refused" && (
+          <MessageText text={message_text} />
+          {error && !error.transient && (
             <div className="row-problem" role="alert">
               <p>
-                <b>Not sent.</b> {item.reason}
+                <b>Not sent.</b> {sayError(error)}
               </p>
               <div className="row-offers">
-                <button type="button" className="button small" onClick={() => onTakeBack(item.key, item.text)}>
+                <button type="button" className="button small" onClick={() => onTakeBack(message)}>
                   Change it
                 </button>
-                <button type="button" className="button small quiet" onClick={() => chat.outbox.drop(item.key)}>
+                <button type="button" className="button small quiet" onClick={() => onDiscard(id)}>
                   Discard
                 </button>
               </div>
             </div>
           )}
-          {item.state !== "refused" && item.reason !== undefined && (
+          {error?.transient && (
             <div className="row-waiting">
-              <p>Not sent yet. {item.reason}</p>
+              <p>Not sent yet. {sayWaiting(error)}</p>
               <div className="row-offers">
-                <button type="button" className="button small" onClick={() => chat.outbox.retry(item.key)}>
+                <button type="button" className="button small" onClick={() => onRetry(id)}>
                   Send now
                 </button>
-                <button type="button" className="button small quiet" onClick={() => onTakeBack(item.key, item.text)}>
+                <button type="button" className="button small quiet" onClick={() => onTakeBack(message)}>
                   Take it back
                 </button>
               </div>

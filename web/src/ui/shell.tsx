@@ -1,7 +1,11 @@
 /** Owns the frame of the chat: channels beside the conversation, or one of them where there is room for one. */
-import { useEffect, useState } from "react";
+import type { Self } from "@keenchat/client";
+import { useChannels, useEvents } from "@keenchat/client/react";
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { Kept } from "../chat/kept.ts";
+import { type Unread, useUnread } from "../chat/unread.ts";
+import { useWire } from "../chat/wire.ts";
 import { ChannelDialog } from "./channel-dialog.tsx";
-import { useChat, useChatState } from "./chat-context.tsx";
 import { ConnectionNotice } from "./connection.tsx";
 import { Conversation } from "./conversation.tsx";
 import { Mark } from "./icons.tsx";
@@ -9,25 +13,25 @@ import { useIsWide } from "./media.ts";
 import { go, useRoute } from "./route.ts";
 import { Sidebar } from "./sidebar.tsx";
 
-function usePageTitle(title: string | undefined): void {
-  const unread = useChatState((state) => state.unread);
+function usePageTitle(title: string | undefined, unread: ReadonlyMap<number, Unread>): void {
   const count = [...unread.values()].reduce((sum, each) => sum + each.count, 0);
   useEffect(() => {
     document.title = [count > 0 && `(${count})`, title, title === undefined ? "Keenchat" : "· Keenchat"].filter(Boolean).join(" ");
   }, [count, title]);
 }
 
+/** Another version of this page is served. */
 function Outdated() {
-  const [later, setLater] = useState(false);
-  const outdated = useChatState((state) => state.outdated);
-  if (!outdated || later) return null;
+  const [shows, setShows] = useState(false);
+  useEvents(({ event }) => event === "refresh page" && setShows(true));
+  if (!shows) return null;
   return (
     <div className="toast" role="status">
       <p>A new version of this page is here. What you wrote is kept.</p>
       <button type="button" className="button primary" onClick={() => location.reload()}>
         Reload
       </button>
-      <button type="button" className="button quiet" onClick={() => setLater(true)}>
+      <button type="button" className="button quiet" onClick={() => setShows(false)}>
         Later
       </button>
     </div>
@@ -47,37 +51,52 @@ function Welcome({ onMake }: { onMake: () => void }) {
   );
 }
 
-export function Shell({ onSignOut }: { onSignOut: () => Promise<void> }) {
-  const chat = useChat();
+export function Shell({ self, onSignOut }: { self: Self; onSignOut: () => Promise<void> }) {
   const route = useRoute();
   const isWide = useIsWide();
-  const channels = useChatState((state) => state.channels);
+  const kept = useMemo(() => new Kept(self.user_id), [self.user_id]);
+  const { channels, status } = useChannels();
+  const [unread, onSeen] = useUnread(self.user_id);
+  const wire = useWire();
   const [making, setMaking] = useState(false);
-  const open = route === undefined ? undefined : channels?.get(route);
-  const isGone = channels !== undefined && route !== undefined && !open;
-  usePageTitle(open?.title);
+  usePageTitle(channels.find(({ id }) => id === route)?.title, unread);
 
-  useEffect(() => chat.open(open?.id), [chat, open?.id]);
+  const [goneId, setGoneId] = useState<number>();
+  const onGone = useCallback((id: number) => {
+    setGoneId(id);
+    go(undefined, { replace: true });
+  }, []);
+  // The list may still have what is gone.
+  const firstId = channels.find(({ id }) => id !== goneId)?.id;
   useEffect(() => {
-    if (isGone) return go(undefined, { replace: true });
-    if (channels === undefined || route !== undefined || !isWide) return;
-    const last = chat.kept.lastChannel;
-    const first = last !== undefined && channels.has(last) ? last : channels.keys().next().value;
-    if (first !== undefined) go(first, { replace: true });
-  }, [chat, channels, route, isWide, isGone]);
+    if (route !== undefined || !isWide) return;
+    const id = kept.lastChannel ?? firstId;
+    if (id !== undefined) go(id, { replace: true });
+  }, [kept, firstId, route, isWide]);
 
   return (
     <div className="shell" data-view={route === undefined ? "channels" : "conversation"}>
-      {open && (
+      {route !== undefined && (
         <button type="button" className="button skip" onClick={() => document.getElementById("composer")?.focus()}>
           Skip to the message box
         </button>
       )}
-      <Sidebar openId={open?.id} onMake={() => setMaking(true)} onSignOut={onSignOut} />
-      {open && <Conversation key={open.id} channel={open} />}
-      {!open && channels?.size === 0 && <Welcome onMake={() => setMaking(true)} />}
-      {!open && channels?.size !== 0 && (
-        <main className="blank" aria-busy={channels === undefined}>
+      <Sidebar self={self} unread={unread} openId={route} onMake={() => setMaking(true)} onSignOut={onSignOut} />
+      {route !== undefined && (
+        <Conversation
+          key={route}
+          id={route}
+          self={self}
+          kept={kept}
+          unread={unread.get(route)}
+          onSeen={onSeen}
+          onGone={onGone}
+          wire={wire}
+        />
+      )}
+      {route === undefined && status === "loaded" && channels.length === 0 && <Welcome onMake={() => setMaking(true)} />}
+      {route === undefined && (status !== "loaded" || channels.length > 0) && (
+        <main className="blank" aria-busy={status === "loading"}>
           <ConnectionNotice />
         </main>
       )}

@@ -1,19 +1,20 @@
 /** Owns the list of channels, what is unread in them, and who one is. */
+import type { Self } from "@keenchat/client";
+import { useChannels, usePending } from "@keenchat/client/react";
 import { useState } from "react";
+import type { Unread } from "../chat/unread.ts";
 import { sayError } from "../chat/words.ts";
 import { Avatar } from "./avatar.tsx";
-import { useChatState } from "./chat-context.tsx";
 import { Mark, Out, Plus } from "./icons.tsx";
 import { channelAddress } from "./route.ts";
 
-function ChannelLink({ id, title, isOpen }: { id: number; title: string; isOpen: boolean }) {
-  const count = useChatState((state) => state.unread.get(id)?.count ?? 0);
-  const hasDraft = useChatState((state) => state.outbox.some((item) => item.channelId === id && item.state === "refused"));
+function ChannelLink({ id, title, count, isOpen }: { id: number; title: string; count: number; isOpen: boolean }) {
+  const isRefused = usePending().some(({ channel_id, error }) => channel_id === id && error && !error.transient);
   return (
     <li>
       <a className="channel" href={channelAddress(id)} aria-current={isOpen ? "page" : undefined} data-unread={count > 0 || undefined}>
         <bdi className="channel-title">{title}</bdi>
-        {hasDraft && <span className="channel-note">not sent</span>}
+        {isRefused && <span className="channel-note">not sent</span>}
         {count > 0 && (
           <span className="count">
             {count > 99 ? "99+" : count}
@@ -25,8 +26,7 @@ function ChannelLink({ id, title, isOpen }: { id: number; title: string; isOpen:
   );
 }
 
-function Me({ onSignOut }: { onSignOut: () => Promise<void> }) {
-  const self = useChatState((state) => state.self);
+function Me({ self, onSignOut }: Pick<SidebarProps, "self" | "onSignOut">) {
   const [problem, setProblem] = useState<string>();
   return (
     <div className="me">
@@ -49,13 +49,15 @@ function Me({ onSignOut }: { onSignOut: () => Promise<void> }) {
 }
 
 interface SidebarProps {
+  self: Self;
+  unread: ReadonlyMap<number, Unread>;
   openId: number | undefined;
   onMake: () => void;
   onSignOut: () => Promise<void>;
 }
 
-export function Sidebar({ openId, onMake, onSignOut }: SidebarProps) {
-  const channels = useChatState((state) => state.channels);
+export function Sidebar({ self, unread, openId, onMake, onSignOut }: SidebarProps) {
+  const { channels } = useChannels();
   return (
     <nav className="sidebar" aria-label="Channels">
       <div className="brand">
@@ -69,11 +71,11 @@ export function Sidebar({ openId, onMake, onSignOut }: SidebarProps) {
         </button>
       </div>
       <ul className="channels">
-        {[...(channels?.values() ?? [])].map(({ id, title }) => (
-          <ChannelLink key={id} id={id} title={title} isOpen={id === openId} />
+        {channels.map(({ id, title }) => (
+          <ChannelLink key={id} id={id} title={title} count={unread.get(id)?.count ?? 0} isOpen={id === openId} />
         ))}
       </ul>
-      <Me onSignOut={onSignOut} />
+      <Me self={self} onSignOut={onSignOut} />
     </nav>
   );
 }

@@ -1,12 +1,14 @@
 /** Owns the door: signing in and signing up. */
+import { useKeenchat } from "@keenchat/client/react";
 import { type FormEvent, useId, useRef, useState } from "react";
-import type { Session } from "../chat/session.ts";
 import { sayError } from "../chat/words.ts";
 import { Mark } from "./icons.tsx";
 
 type Way = "in" | "up";
 
-export function SignIn({ session, note }: { session: Session; note: string | undefined }) {
+/** `isCutOff`: the session ended by itself, in the middle of something. */
+export function SignIn({ isCutOff }: { isCutOff: boolean }) {
+  const client = useKeenchat();
   const [way, setWay] = useState<Way>("in");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<string>();
@@ -16,11 +18,12 @@ export function SignIn({ session, note }: { session: Session; note: string | und
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
     const data = new FormData(event.currentTarget);
-    const [username, password] = [String(data.get("username")), String(data.get("password"))];
+    const names = { username: String(data.get("username")), password: String(data.get("password")) };
     setBusy(true);
     setProblem(undefined);
     try {
-      await (way === "in" ? session.signIn(username, password) : session.signUp(username, password));
+      if (way === "up") await client.user.post(names);
+      await client.auth.login(names);
     } catch (error) {
       setProblem(sayError(error));
       setBusy(false);
@@ -45,9 +48,9 @@ export function SignIn({ session, note }: { session: Session; note: string | und
       </div>
       <form ref={form} className="door-form" onSubmit={submit}>
         <h2>{known ? "Sign in" : "Make an account"}</h2>
-        {note !== undefined && problem === undefined && (
+        {isCutOff && problem === undefined && (
           <p className="note" role="status">
-            {note}
+            You are signed out. Sign in to go on; what you wrote is kept.
           </p>
         )}
         <label htmlFor={`${id}-name`}>Name</label>

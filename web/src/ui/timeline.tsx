@@ -1,45 +1,35 @@
 /** Owns the messages of the open channel on the page: reading upwards without jumps, following at the end. */
-import type { Channel, Message } from "@keenchat/client";
-import { useEffect, useMemo, useRef, useState } from "react";
-import { emptyTimeline } from "../chat/timeline.ts";
-import { useChat, useChatState } from "./chat-context.tsx";
+import type { Channel, Message, Self } from "@keenchat/client";
+import type { Messages, PendingMessage } from "@keenchat/client/react";
+import { useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { Down } from "./icons.tsx";
 import { useIsVisible } from "./media.ts";
-import { OutgoingRow, Row } from "./row.tsx";
+import { useName } from "./name.ts";
+import { PendingRow, Row } from "./row.tsx";
 import { continues, toRows } from "./rows.ts";
 import { useScroll } from "./scroll.ts";
 import { dayOf } from "./times.ts";
 
-interface TimelineProps {
-  channel: Channel;
-  editingId: number | undefined;
-  onEdit: (id: number) => void;
-  onEditEnd: () => void;
-  onDelete: (message: Message) => void;
-  onTakeBack: (key: string, text: string) => void;
-}
-
 /** Asks for older messages well before the reader is there. */
 const aheadPx = 1_500;
 
-function Older({ channelId, firstId }: { channelId: number; firstId: number | undefined }) {
-  const chat = useChat();
+function Older({ messages: { messages, error, loadOlder } }: { messages: Messages }) {
   const sentinel = useRef<HTMLDivElement>(null);
-  const [failed, setFailed] = useState(false);
+  const firstId = messages[0]?.id;
   // biome-ignore lint/correctness/useExhaustiveDependencies: looked at anew after each page.
   useEffect(() => {
-    if (!sentinel.current || failed) return;
-    const observer = new IntersectionObserver(
-      (entries) => entries.at(-1)?.isIntersecting && chat.loadOlder(channelId).catch(() => setFailed(true)),
-      { root: sentinel.current.closest(".scroller"), rootMargin: `${aheadPx}px 0px 0px 0px` },
-    );
+    if (!sentinel.current || error) return;
+    const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && void loadOlder(), {
+      root: sentinel.current.closest(".scroller"),
+      rootMargin: `${aheadPx}px 0px 0px 0px`,
+    });
     observer.observe(sentinel.current);
     return () => observer.disconnect();
-  }, [chat, channelId, firstId, failed]);
+  }, [firstId, error, loadOlder]);
   return (
     <div className="older" ref={sentinel}>
-      {failed ? (
-        <button type="button" className="button small" onClick={() => setFailed(false)}>
+      {error ? (
+        <button type="button" className="button small" onClick={loadOlder}>
           Older messages could not be read. Try again
         </button>
       ) : (
@@ -61,8 +51,13 @@ function Beginning({ channel, isEmpty }: { channel: Channel; isEmpty: boolean })
   );
 }
 
+function Spoken({ message: { user_id, message_text } }: { message: Message }) {
+  const name = useName(user_id);
+  return name !== undefined && `${name}: ${message_text}`;
+}
+
 /** Tells a screen reader what arrives, and nothing of what was there before. */
-function Announcer({ newest, name }: { newest: Message | undefined; name: string | undefined }) {
+function Announcer({ newest }: { newest: Message | undefined }) {
   const since = useRef(newest?.id);
   const isNews = newest !== undefined && since.current !== undefined && newest.id > since.current;
   useEffect(() => {
@@ -70,35 +65,46 @@ function Announcer({ newest, name }: { newest: Message | undefined; name: string
   }, [newest]);
   return (
     <p className="sr" role="status">
-      {isNews && `${name ?? ""}: ${newest.message_text}`}
+      {isNews && <Spoken message={newest} />}
     </p>
   );
 }
 
-export function Timeline({ channel, editingId, onEdit, onEditEnd, onDelete, onTakeBack }: TimelineProps) {
-  const chat = useChat();
+interface TimelineProps {
+  channel: Channel;
+  self: Self;
+  messages: Messages;
+  /** How many are unread, and what says that they were seen. */
+  unread: number;
+  onSeen: (channelId: number) => void;
+  newFrom: number | undefined;
+  editingId: number | undefined;
+  onEdit: (id: number) => void;
+  onEditEnd: () => void;
+  onDelete: (message: Message) => void;
+  onTakeBack: (message: PendingMessage) => void;
+}
+
+export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom, editingId, ...on }: TimelineProps) {
   const { id } = channel;
-  const { messages, hasOlder, state } = useChatState((all) => all.timelines.get(id)) ?? emptyTimeline;
-  const outbox = useChatState((all) => all.outbox);
-  const users = useChatState((all) => all.users);
-  const self = useChatState((all) => all.self);
-  const newFrom = useChatState((all) => all.newFrom);
-  const unread = useChatState((all) => all.unread.get(id)?.count ?? 0);
+  const { messages, pending, hasOlder, status, trim } = all;
   const isVisible = useIsVisible();
   const rows = useMemo(() => toRows(messages, newFrom), [messages, newFrom]);
-  const outgoing = useMemo(() => outbox.filter((item) => item.channelId === id), [outbox, id]);
-  const firstId = messages[0]?.id;
-  const version = useMemo(() => ({ rows, outgoing, state }), [rows, outgoing, state]);
-  const { scroller, list, isAtEnd, onScroll, toEnd } = useScroll(firstId, version);
+  const version = useMemo(() => ({ rows, pending, status }), [rows, pending, status]);
+  const { scroller, list, isAtEnd, onScroll, toEnd } = useScroll(messages[0]?.id, version);
   const today = dayOf(Date.now());
   const newest = messages.at(-1);
 
+  // Before it is painted: what is looked at is never unread.
+  useLayoutEffect(() => {
+    if (isAtEnd && isVisible && unread > 0) onSeen(id);
+  }, [id, isAtEnd, isVisible, unread, onSeen]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: looked at anew with each message.
   useEffect(() => {
-    if (isAtEnd && isVisible && unread > 0) chat.see(id);
-    if (isAtEnd) chat.trim(id);
-  }, [chat, id, isAtEnd, isVisible, unread]);
+    if (isAtEnd) trim();
+  }, [messages, isAtEnd, trim]);
 
-  const ownCount = outgoing.length;
+  const ownCount = pending.length;
   // What one sends is what one wants to see.
   useEffect(() => {
     if (ownCount > 0) toEnd();
@@ -107,13 +113,13 @@ export function Timeline({ channel, editingId, onEdit, onEditEnd, onDelete, onTa
   return (
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
-      <section className="scroller" ref={scroller} onScroll={onScroll} tabIndex={0} aria-label="Messages" aria-busy={state === "loading"}>
+      <section className="scroller" ref={scroller} onScroll={onScroll} tabIndex={0} aria-label="Messages" aria-busy={status === "loading"}>
         <div className="scroller-fill" />
-        {state === "ready" && hasOlder && <Older channelId={id} firstId={firstId} />}
-        {state === "ready" && !hasOlder && <Beginning channel={channel} isEmpty={messages.length === 0 && ownCount === 0} />}
-        {state === "failed" && (
+        {status === "loaded" && hasOlder && <Older messages={all} />}
+        {status === "loaded" && !hasOlder && <Beginning channel={channel} isEmpty={messages.length === 0 && ownCount === 0} />}
+        {status === "failed" && (
           <div className="older">
-            <button type="button" className="button small" onClick={() => chat.load(id)}>
+            <button type="button" className="button small" onClick={all.reload}>
               The messages could not be read. Try again
             </button>
           </div>
@@ -123,7 +129,6 @@ export function Timeline({ channel, editingId, onEdit, onEditEnd, onDelete, onTa
             <Row
               key={message.id}
               message={message}
-              name={users.get(message.user_id) ?? "…"}
               day={day}
               today={today}
               isNew={isNew}
@@ -131,15 +136,24 @@ export function Timeline({ channel, editingId, onEdit, onEditEnd, onDelete, onTa
               isOwn={message.user_id === self.user_id}
               canDelete={self.admin}
               isEditing={message.id === editingId}
-              onEdit={onEdit}
-              onEditEnd={onEditEnd}
-              onDelete={onDelete}
+              onEdit={on.onEdit}
+              onEditEnd={on.onEditEnd}
+              onDelete={on.onDelete}
             />
           ))}
-          {outgoing.map((item, index) => {
-            const mine = { user_id: self.user_id, time: item.at };
-            const isFirst = index === 0 ? !continues(newest, mine) : false;
-            return <OutgoingRow key={item.key} item={item} isFirst={isFirst} onTakeBack={onTakeBack} />;
+          {pending.map((message, index) => {
+            const isFirst = index === 0 && !continues(newest, { user_id: self.user_id, time: message.time });
+            return (
+              <PendingRow
+                key={message.client_message_id}
+                message={message}
+                self={self}
+                isFirst={isFirst}
+                onRetry={all.retry}
+                onDiscard={all.discard}
+                onTakeBack={on.onTakeBack}
+              />
+            );
           })}
         </ol>
       </section>
@@ -149,9 +163,7 @@ export function Timeline({ channel, editingId, onEdit, onEditEnd, onDelete, onTa
           {unread > 0 ? `${unread} new` : "Newest"}
         </button>
       )}
-      {state === "ready" && (
-        <Announcer newest={newest?.user_id === self.user_id ? undefined : newest} name={newest && users.get(newest.user_id)} />
-      )}
+      {status === "loaded" && <Announcer newest={newest?.user_id === self.user_id ? undefined : newest} />}
     </>
   );
 }

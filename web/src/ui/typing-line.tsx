@@ -1,28 +1,34 @@
 /** Owns the line that says who types. It always has its place, so that nothing jumps. */
-import { useChatState } from "./chat-context.tsx";
+import { Name } from "./name.ts";
 
-const nobody: readonly number[] = [];
-
-function say(names: readonly string[]): string {
-  if (names.length === 1) return `${names[0]} is typing`;
-  if (names.length === 2) return `${names[0]} and ${names[1]} are typing`;
-  return "Several people are typing";
+function Words({ users: [first, second, third] }: { users: readonly number[] }) {
+  if (third !== undefined) return "Several people are typing";
+  return (
+    <>
+      {first !== undefined && <Name id={first} />}
+      {second === undefined ? (
+        " is typing"
+      ) : (
+        <>
+          {" and "}
+          <Name id={second} /> are typing
+        </>
+      )}
+    </>
+  );
 }
 
-export function TypingLine({ channelId }: { channelId: number }) {
-  const typing = useChatState((state) => state.typing.get(channelId) ?? nobody);
-  const users = useChatState((state) => state.users);
-  const names = typing.flatMap((id) => users.get(id) ?? []);
+export function TypingLine({ users }: { users: readonly number[] }) {
   return (
     <p className="typing" role="status">
-      {names.length > 0 && (
+      {users.length > 0 && (
         <>
           <span className="dots" aria-hidden="true">
             <i className="dot" />
             <i className="dot" />
             <i className="dot" />
           </span>
-          {say(names)}
+          <Words users={users} />
         </>
       )}
     </p>

@@ -1,0 +1,154 @@
+/** Owns messages on their way: shown at once, sent in order, kept until the server has them, never there twice. */
+import { createClientMessageId, type KeenchatClient } from "./client.ts";
+import type { KeenchatError } from "./errors.ts";
+import { type Observable, ObservableValue } from "./observable.ts";
+import type { PendingMessage, PendingStorage } from "./pending.ts";
+import { type Session, sessionOf } from "./session.ts";
+import { delayAfter, eventsOf, sharedOf, startTimer, toError } from "./store.ts";
+import type { KeenchatEvent, Message } from "./wire.ts";
+
+/** Who wrote a message, and alone may send it: a user's id; where that is not known yet, the token; null: nobody. */
+type Owner = number | string | null;
+
+interface Item {
+  readonly owner: Owner;
+  readonly message: PendingMessage;
+}
+
+export class Outbox {
+  readonly #client: KeenchatClient;
+  readonly #session: Session;
+  /** Everybody's who wrote here, in the order of writing. */
+  #items: readonly Item[] = [];
+  readonly #shown = new ObservableValue<readonly PendingMessage[]>([]);
+  readonly #posted = new Set<(message: Message) => void>();
+  #storage: PendingStorage | undefined;
+  #isSending = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(client: KeenchatClient) {
+    this.#client = client;
+    this.#session = sessionOf(client);
+    this.#session.subscribe(() => this.#greet());
+  }
+
+  /** Those of who is signed in. */
+  get pending(): Observable<readonly PendingMessage[]> {
+    return this.#shown;
+  }
+
+  /** From now on they outlive the page; what was kept before is sent. The first storage stays. */
+  keepIn(storage: PendingStorage): void {
+    if (this.#storage) return;
+    this.#storage = storage;
+    this.#greet();
+  }
+
+  /** Calls back with the server's answer to each message, before the pending one goes. */
+  onPosted(callback: (message: Message) => void): () => void {
+    this.#posted.add(callback);
+    return () => void this.#posted.delete(callback);
+  }
+
+  add(channelId: number, messageText: string): void {
+    const id = createClientMessageId();
+    const message = { client_message_id: id, channel_id: channelId, message_text: messageText, time: Date.now() };
+    this.#keep({ owner: this.#owner, message });
+    this.#change([...this.#items, { owner: this.#owner, message }]);
+    this.#send();
+  }
+
+  readonly retry = (clientMessageId: string): void => {
+    this.#mark(clientMessageId, undefined);
+    this.#send();
+  };
+
+  /** The server has it, or its writer gave it up. */
+  readonly drop = (clientMessageId: string): void => {
+    const item = this.#items.find(({ message }) => message.client_message_id === clientMessageId);
+    if (!item) return;
+    if (typeof item.owner === "number") this.#storage?.remove(item.owner, clientMessageId);
+    this.#change(this.#items.filter((other) => other !== item));
+  };
+
+  get #owner(): Owner {
+    return this.#session.current.self?.user_id ?? this.#client.token.current;
+  }
+
+  /** Somebody else is here, or it is known by now who: theirs is shown and sent. */
+  async #greet(): Promise<void> {
+    const userId = this.#session.current.self?.user_id;
+    if (userId === undefined) return this.#change(this.#items);
+    const token = this.#client.token.current;
+    this.#change(this.#items.map((item) => (item.owner === token ? { ...item, owner: userId } : item)));
+    for (const item of this.#items) this.#keep(item);
+    const kept = (await this.#storage?.list(userId)) ?? [];
+    const known = new Set(this.#items.map(({ message }) => message.client_message_id));
+    const added = kept.filter((message) => !known.has(message.client_message_id)).map((message) => ({ owner: userId, message }));
+    this.#change([...added, ...this.#items].sort((one, other) => one.message.time - other.message.time));
+    this.#send();
+  }
+
+  #keep({ owner, message: { error, ...message } }: Item): void {
+    if (typeof owner === "number") this.#storage?.set(owner, message);
+  }
+
+  /** Sends what waits, one after the other: what comes first in the outbox comes first in the channel. */
+  #send(): void {
+    if (this.#isSending) return;
+    clearTimeout(this.#timer);
+    const next = this.#items.find(({ owner, message }) => owner === this.#owner && (message.error?.transient ?? true));
+    if (!next) return;
+    this.#isSending = true;
+    void this.#post(next.message);
+  }
+
+  async #post({ client_message_id, channel_id, message_text }: PendingMessage): Promise<void> {
+    const token = this.#client.token.current;
+    try {
+      const message = await this.#client.message.post({ client_message_id, channel_id, message_text });
+      for (const callback of this.#posted) callback(message);
+      this.drop(client_message_id);
+    } catch (reason) {
+      const error = toError(reason);
+      // Only this message ever had this id: it was there, and somebody has removed it.
+      if (error.code === "CONFLICT") this.drop(client_message_id);
+      // Under another session of its writer it may go.
+      else if (error.code !== "UNAUTHORIZED" || this.#client.token.current === token) this.#mark(client_message_id, error);
+      if (error.transient) this.#timer = startTimer(() => this.#send(), delayAfter(error));
+      if (error.transient) return;
+    } finally {
+      this.#isSending = false;
+    }
+    this.#send();
+  }
+
+  #mark(clientMessageId: string, error: KeenchatError | undefined): void {
+    const isIt = (item: Item) => item.message.client_message_id === clientMessageId;
+    this.#change(this.#items.map((item) => (isIt(item) ? { ...item, message: { ...item.message, error } } : item)));
+  }
+
+  #change(items: readonly Item[]): void {
+    this.#items = items;
+    const shown = items.filter(({ owner }) => owner === this.#owner).map(({ message }) => message);
+    if (shown.length > 0 || this.#shown.current.length > 0) this.#shown.set(shown);
+    if (shown.length > 0) this.#stopListening ??= eventsOf(this.#client).add({ onEvent: (event) => this.#hear(event) });
+    else {
+      this.#stopListening?.();
+      this.#stopListening = undefined;
+    }
+  }
+
+  #hear({ event, data }: KeenchatEvent): void {
+    // The way to the server is there again.
+    if (event === "ready") this.#send();
+    if (event === "post message" && data.user_id === this.#owner && data.client_message_id !== undefined) this.drop(data.client_message_id);
+    if (event === "delete channel")
+      for (const { channel_id, client_message_id } of this.#shown.current) if (channel_id === data.id) this.drop(client_message_id);
+  }
+}
+
+export function outboxOf(client: KeenchatClient): Outbox {
+  return sharedOf(client, "outbox", () => new Outbox(client));
+}

@@ -1,0 +1,44 @@
+/** Owns who is signed in: nobody, somebody, or somebody the server has yet to confirm. */
+import type { KeenchatClient } from "./client.ts";
+import type { KeenchatError } from "./errors.ts";
+import { ObservableValue } from "./observable.ts";
+import { sharedOf, startTimer, toError } from "./store.ts";
+import type { Self } from "./wire.ts";
+
+export type SessionState =
+  | { readonly status: "signed out"; readonly self?: undefined; readonly error?: undefined }
+  /** A token is there; whose it is, the server has not said yet. With an error: why not. It is asked again by itself. */
+  | { readonly status: "opening"; readonly self?: undefined; readonly error?: KeenchatError }
+  | { readonly status: "signed in"; readonly self: Self; readonly error?: undefined };
+
+const retryMs = 3_000;
+
+export class Session extends ObservableValue<SessionState> {
+  readonly #client: KeenchatClient;
+
+  constructor(client: KeenchatClient) {
+    super(client.token.current === null ? { status: "signed out" } : { status: "opening" });
+    this.#client = client;
+    client.token.subscribe((token) => {
+      this.set(token === null ? { status: "signed out" } : { status: "opening" });
+      void this.#ask(token);
+    });
+    void this.#ask(client.token.current);
+  }
+
+  async #ask(token: string | null): Promise<void> {
+    if (token === null || token !== this.#client.token.current) return;
+    let state: SessionState;
+    try {
+      state = { status: "signed in", self: await this.#client.auth.session() };
+    } catch (reason) {
+      state = { status: "opening", error: toError(reason) };
+      startTimer(() => void this.#ask(token), retryMs);
+    }
+    if (token === this.#client.token.current) this.set(state);
+  }
+}
+
+export function sessionOf(client: KeenchatClient): Session {
+  return sharedOf(client, "session", () => new Session(client));
+}
