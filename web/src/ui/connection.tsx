@@ -24,8 +24,14 @@ export function ConnectionBadge({ isOpen, onToggle }: { isOpen: boolean; onToggl
       title="Connection"
       onClick={onToggle}
     >
+      <span className="badge-words" aria-hidden="true">
+        {Object.values(words).map((word) => (
+          <span key={word} data-current={word === words[connection] || undefined}>
+            {word}
+          </span>
+        ))}
+      </span>
       <i className="badge-light" aria-hidden="true" />
-      <span>{words[connection]}</span>
     </button>
   );
 }

@@ -9,7 +9,7 @@ function Person({ id, isSelf }: { id: number; isSelf: boolean }) {
     <li>
       <Avatar id={id} name={name} size="small" />
       <span className="people-name">{name ?? "…"}</span>
-      {isSelf && <span className="people-you">you</span>}
+      {isSelf && name !== undefined && <span className="people-you">you</span>}
     </li>
   );
 }
