@@ -1,11 +1,23 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { KeenchatEvent } from "../client/src/client.ts";
 import { createKeenchatClient } from "../client/src/client.ts";
-import { useChannel, useChannels, useConnection, useMessages, usePresence, useTyping, useUser } from "../client/src/react.ts";
+import {
+  useChannel,
+  useChannels,
+  useConnection,
+  useEvents,
+  useMessages,
+  usePresence,
+  useSession,
+  useTyping,
+  useUser,
+} from "../client/src/react.ts";
 import { signUpClient } from "./support/clients.ts";
 import { password } from "./support/http.ts";
 import { createNetwork } from "./support/network.ts";
 import { renderHook } from "./support/react.ts";
 import { startServer, type TestServer } from "./support/server.ts";
+import { Inbox } from "./support/wait.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -172,40 +184,77 @@ test("where nothing is told to strangers the hooks say so, and show everything o
   hook.unmount();
 });
 
-test("what was written goes out by itself once the server can be reached, but never as somebody else", async () => {
-  const [jim, kim] = [await signUpClient(server, "jim"), await signUpClient(server, "kim")];
-  const { id } = await jim.channel.post({ title: "later" });
-  const network = await createNetwork(server);
-  // Signing in finds a way around the network.
-  const around: typeof fetch = (input, init) =>
-    fetch(String(input).includes("auth.login") ? String(input).replace(network.url, server.restUrl) : input, init);
-  const local = createKeenchatClient({ url: network.url, token: jim.token.current ?? "", fetch: around });
-  const hook = renderHook(local, () => useMessages(id));
-  const { post } = await hook.values.take("loaded", ({ status }) => status === "loaded");
-  network.refuse();
-  network.cut();
-  post("as Jim");
-  await hook.values.take("the failure", ({ pending: [first] }) => first?.error?.code === "UNREACHABLE");
-  network.restore();
-  await hook.values.take("the message", ({ messages, pending }) => texts(messages).join() === "as Jim" && pending.length === 0, 20_000);
+test("a long reading at the end is let go of, and comes back when it is scrolled to", async () => {
+  const lea = await signUpClient(server, "lea");
+  const { id } = await lea.channel.post({ title: "long" });
+  for (let sent = 0; sent < 1_000; sent += 50)
+    await Promise.all(Array.from({ length: 50 }, (_, index) => lea.message.post({ channel_id: id, message_text: String(sent + index) })));
+  const ids: number[] = [];
+  for await (const page of lea.message.pages({ channel_id: id, limit: 200 })) ids.unshift(...page.map((message) => message.id));
+  const hook = renderHook(lea, () => useMessages(id));
+  await hook.values.take("the newest page", ({ status }) => status === "loaded");
+  hook.current.trim();
+  expect(hook.current.messages.length).toBe(50);
+  for (let length = 50; length < 850; length += 50) {
+    await hook.current.loadOlder();
+    await expect.poll(() => hook.current.messages.length).toBe(length + 50);
+  }
+  hook.current.trim();
+  await expect.poll(() => hook.current.messages.map((message) => message.id)).toEqual(ids.slice(-400));
+  expect(hook.current.hasOlder).toBe(true);
+  await hook.current.loadOlder();
+  await expect.poll(() => hook.current.messages.map((message) => message.id)).toEqual(ids.slice(-450));
+  hook.unmount();
+});
 
+test("the names of a page are asked for at once, and the same one once", async () => {
+  const people = await Promise.all(["mia", "max", "moe"].map((name) => signUpClient(server, name)));
+  const ids = (await Promise.all(people.map((each) => each.auth.session()))).map(({ user_id }) => user_id);
+  const asked: string[] = [];
+  const counting: typeof fetch = (input, init) => {
+    asked.push(String(input));
+    return fetch(input, init);
+  };
+  const client = createKeenchatClient({ url: server.restUrl, fetch: counting });
+  const [one = 0, two = 0, three = 0] = ids;
+  const useNames = () => [useUser(one), useUser(two), useUser(three), useUser(one), useUser(999_999)] as const;
+  const hook = renderHook(client, useNames);
+  await hook.values.take("all names", (states) => states.every(({ status }) => status !== "loading"));
+  expect(hook.current.map(({ user }) => user?.username)).toEqual(["mia", "max", "moe", "mia", undefined]);
+  expect(hook.current[4].status).toBe("gone");
+  expect(asked.length).toBeLessThanOrEqual(2);
+  hook.unmount();
+});
+
+test("useEvents hears everything from `ready` on, whoever came first", async () => {
+  const nia = await signUpClient(server, "nia");
+  const [first, second] = [new Inbox<KeenchatEvent>(), new Inbox<KeenchatEvent>()];
+  const early = renderHook(nia, () => useEvents((event) => first.push(event)));
+  await first.take("ready", ({ event }) => event === "ready");
+  const late = renderHook(nia, () => useEvents((event) => second.push(event)));
+  await second.take("ready", ({ event }) => event === "ready");
+  const { id } = await nia.channel.post({ title: "heard" });
+  for (const inbox of [first, second]) await inbox.take("the channel", ({ event, data }) => event === "post channel" && data.id === id);
+  expect(second.items[0]?.event).toBe("ready");
+  late.unmount();
+  await expect.poll(() => second.items.length).toBe(second.items.length);
+  await nia.channel.delete({ id });
+  await first.take("its end", ({ event, data }) => event === "delete channel" && data.id === id);
+  expect(second.items.map(({ event }) => event)).not.toContain("delete channel");
+  early.unmount();
+});
+
+test("useSession tells who is signed in, keeps asking a server that is away, and hears of the end", async () => {
+  const ora = await signUpClient(server, "ora");
+  const network = await createNetwork(server);
   network.refuse();
-  network.cut();
-  post("still as Jim");
-  await hook.values.take(
-    "the second failure",
-    ({ pending: [first] }) => first?.message_text === "still as Jim" && first.error !== undefined,
-  );
-  await local.auth.login({ username: "kim", password });
+  const client = createKeenchatClient({ url: network.url, token: ora.token.current ?? "" });
+  const hook = renderHook(client, () => useSession());
+  await hook.values.take("the failure", ({ status, error }) => status === "opening" && error?.code === "UNREACHABLE", 15_000);
   network.restore();
-  await kim.message.post({ channel_id: id, message_text: "marker" });
-  await hook.values.take("the marker", ({ messages }) => texts(messages).includes("marker"), 20_000);
-  expect(texts(await kim.message.list({ channel_id: id }))).toEqual(["as Jim", "marker"]);
-  expect(hook.current.pending).toEqual([]);
-  await local.auth.login({ username: "jim", password });
-  await hook.values.take("Jim's message", ({ messages }) => texts(messages).includes("still as Jim"), 20_000);
-  const { user_id } = await jim.auth.session();
-  expect(hook.current.messages.find(({ message_text }) => message_text === "still as Jim")).toMatchObject({ user_id });
+  await hook.values.take("who it is", ({ status, self }) => status === "signed in" && self?.username === "ora", 15_000);
+  await client.auth.logout();
+  await hook.values.take("the end", ({ status }) => status === "signed out");
   hook.unmount();
   network.close();
 });

@@ -3,7 +3,7 @@ import { Window } from "happy-dom";
 import { createElement, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import type { KeenchatClient } from "../../client/src/client.ts";
-import { KeenchatProvider } from "../../client/src/react.ts";
+import { KeenchatProvider, type KeenchatProviderProps } from "../../client/src/react.ts";
 import { Inbox } from "./wait.ts";
 
 const window = new Window();
@@ -17,14 +17,18 @@ export interface RenderedHook<Value> {
 }
 
 /** Shows a component that does nothing but use a hook, as strictly as React can. */
-export function renderHook<Value>(keenchat: KeenchatClient, useHook: () => Value): RenderedHook<Value> {
+export function renderHook<Value>(
+  keenchat: KeenchatClient,
+  useHook: () => Value,
+  props: Pick<KeenchatProviderProps, "pendingStorage"> = {},
+): RenderedHook<Value> {
   const values = new Inbox<Value>();
   function Probe() {
     values.push(useHook());
     return null;
   }
   const root = createRoot(window.document.createElement("div") as unknown as Element);
-  root.render(createElement(StrictMode, null, createElement(KeenchatProvider, { client: keenchat }, createElement(Probe))));
+  root.render(createElement(StrictMode, null, createElement(KeenchatProvider, { ...props, client: keenchat }, createElement(Probe))));
   return {
     values,
     get current() {
