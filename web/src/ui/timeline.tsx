@@ -1,7 +1,7 @@
 /** Owns the messages of the open channel on the page: reading upwards without jumps, following at the end. */
 import type { Channel, Message, Self } from "@keenchat/client";
 import type { Messages, PendingMessage } from "@keenchat/client/react";
-import { useEffect, useLayoutEffect, useMemo, useRef } from "react";
+import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { Down } from "./icons.tsx";
 import { useIsVisible } from "./media.ts";
 import { useName } from "./name.ts";
@@ -10,22 +10,26 @@ import { continues, toRows } from "./rows.ts";
 import { useScroll } from "./scroll.ts";
 import { dayOf } from "./times.ts";
 
+/** What fills a high window. */
+const firstRows = 20;
+
 /** Asks for older messages well before the reader is there. */
 const aheadPx = 1_500;
 
-function Older({ messages: { messages, error, loadOlder } }: { messages: Messages }) {
+/** It has its place before it does anything, so that the list below it stays in its own. */
+function Older({ messages: { messages, error, loadOlder }, isWhole }: { messages: Messages; isWhole: boolean }) {
   const sentinel = useRef<HTMLDivElement>(null);
   const firstId = messages[0]?.id;
   // biome-ignore lint/correctness/useExhaustiveDependencies: looked at anew after each page.
   useEffect(() => {
-    if (!sentinel.current || error) return;
+    if (!sentinel.current || error || !isWhole) return;
     const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && void loadOlder(), {
       root: sentinel.current.closest(".scroller"),
       rootMargin: `${aheadPx}px 0px 0px 0px`,
     });
     observer.observe(sentinel.current);
     return () => observer.disconnect();
-  }, [firstId, error, loadOlder]);
+  }, [firstId, error, loadOlder, isWhole]);
   return (
     <div className="older" ref={sentinel}>
       {error ? (
@@ -89,9 +93,11 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
   const { id } = channel;
   const { messages, pending, hasOlder, status, trim } = all;
   const isVisible = useIsVisible();
-  const rows = useMemo(() => toRows(messages, newFrom), [messages, newFrom]);
+  // What is seen comes first; what is above it a moment later, while one can type already.
+  const isWhole = useDeferredValue(messages.length > 0, false);
+  const rows = useMemo(() => toRows(isWhole ? messages : messages.slice(-firstRows), newFrom), [messages, isWhole, newFrom]);
   const version = useMemo(() => ({ rows, pending, status }), [rows, pending, status]);
-  const { scroller, list, isAtEnd, onScroll, toEnd } = useScroll(messages[0]?.id, version);
+  const { scroller, list, isAtEnd, onScroll, toEnd } = useScroll(rows[0]?.message.id, version);
   const today = dayOf(Date.now());
   const newest = messages.at(-1);
 
@@ -115,7 +121,7 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <section className="scroller" ref={scroller} onScroll={onScroll} tabIndex={0} aria-label="Messages" aria-busy={status === "loading"}>
         <div className="scroller-fill" />
-        {status === "loaded" && hasOlder && <Older messages={all} />}
+        {status === "loaded" && hasOlder && <Older messages={all} isWhole={isWhole} />}
         {status === "loaded" && !hasOlder && <Beginning channel={channel} isEmpty={messages.length === 0 && ownCount === 0} />}
         {status === "failed" && (
           <div className="older">
