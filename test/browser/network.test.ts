@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { enter, launchBrowser } from "../support/browser.ts";
-import { post, signUp } from "../support/http.ts";
+import { enter, launchBrowser, password } from "../support/browser.ts";
+import { post, request, signUp } from "../support/http.ts";
 import { startServer } from "../support/server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 
@@ -61,6 +61,37 @@ test("a message whose answer was lost is sent again and is there once", { timeou
   await ann.page.locator(".row[data-id]").getByText("after").waitFor({ timeout: 45_000 });
   expect(await texts(ann.page)).toEqual(["once", "after"]);
   await proxy.close();
+});
+
+test("what was not sent outlives a reload, and goes out once, in order, as its writer alone", { timeout: slow }, async () => {
+  await using server = await startServer();
+  await using ann = await enter(browser, server, "ann");
+  const { page, context } = ann;
+  await context.route("**/trpc/message.post", (route) => route.abort());
+  for (const text of ["first", "second"]) await send(page, text);
+  await page.getByText("Not sent yet.").first().waitFor();
+  await page.reload();
+  await page.locator(".row[data-pending]").nth(1).waitFor();
+  expect(await texts(page)).toEqual(["first", "second"]);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await context.unroute("**/trpc/message.post");
+  const ben = await signUp(server, "ben");
+  const signIn = async (name: string) => {
+    await page.getByLabel("Name").fill(name);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await state(page, "Live");
+  };
+  await signIn("ben");
+  await send(page, "from ben");
+  await page.locator(".row[data-id]").getByText("from ben").waitFor();
+  expect(await texts(page)).toEqual(["from ben"]);
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await signIn("ann");
+  await page.locator(".row[data-id]").getByText("second").waitFor();
+  expect(await texts(page)).toEqual(["from ben", "first", "second"]);
+  const { body } = await request(server, "GET", "/message?channel_id=1");
+  expect(body.map(({ user_id }: { user_id: number }) => user_id)).toEqual([ben.id, ann.id, ann.id]);
 });
 
 test("the server is started anew under an open page, and the page goes on where it was", { timeout: slow }, async () => {
