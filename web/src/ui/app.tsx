@@ -6,6 +6,7 @@ import { Mark } from "./icons.tsx";
 import { useRoute } from "./route.ts";
 import { Shell } from "./shell.tsx";
 import { SignIn } from "./sign-in.tsx";
+import { sayTime } from "./times.ts";
 
 /** Whether the session ended without being asked to, and the way to ask. */
 function useSignOut(): [boolean, () => Promise<void>] {
@@ -34,6 +35,8 @@ function ChannelAhead({ id }: { id: number }) {
 function Opening({ problem }: { problem: string | undefined }) {
   const route = useRoute();
   useChannels();
+  // While the server answers there is time for what the first message needs.
+  useEffect(() => void setTimeout(() => sayTime(0)), []);
   return (
     <main className="opening" aria-busy="true">
       <Mark size={44} />

@@ -5,7 +5,6 @@ import { useCallback, useEffect, useState } from "react";
 import type { Kept } from "../chat/kept.ts";
 import type { Unread } from "../chat/unread.ts";
 import type { Wire } from "../chat/wire.ts";
-import { sayError } from "../chat/words.ts";
 import { ChannelDialog, RemoveChannelDialog } from "./channel-dialog.tsx";
 import { Composer } from "./composer.tsx";
 import { ConnectionBadge, ConnectionDrawer, ConnectionNotice } from "./connection.tsx";
@@ -48,7 +47,7 @@ interface ConversationProps {
 
 export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: ConversationProps) {
   const client = useKeenchat();
-  const { channel, status, error } = useChannel(id);
+  const { channel, status } = useChannel(id);
   const messages = useMessages(id);
   const here = usePresence(id);
   const typing = useTyping(id);
@@ -84,7 +83,7 @@ export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: C
     return (
       <main className="blank" aria-busy={status === "loading"}>
         <ConnectionNotice />
-        {status === "failed" && error && <p role="alert">{sayError(error)}</p>}
+        {status === "failed" && <p role="alert">This channel could not be read. This page keeps trying.</p>}
       </main>
     );
   }

@@ -10,7 +10,7 @@ import { continues, toRows } from "./rows.ts";
 import { useScroll } from "./scroll.ts";
 import { dayOf } from "./times.ts";
 
-/** What fills a high window. */
+/** What most windows show of a channel. */
 const firstRows = 20;
 
 /** Asks for older messages well before the reader is there. */

@@ -1,13 +1,19 @@
 /** Owns how times are put: in the reader's own language and zone. */
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const dayOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
-const dayMs = 86_400_000;
+/** A format, made at its first use: the first one of a page costs as much as all rows together. */
+function format(options: Intl.DateTimeFormatOptions): (at: number) => string {
+  let made: Intl.DateTimeFormat | undefined;
+  return (at) => {
+    made ??= new Intl.DateTimeFormat(undefined, options);
+    return made.format(at);
+  };
+}
 
-export const sayTime = (at: number): string => time.format(at);
-export const sayFull = (at: number): string => full.format(at);
+export const sayTime = format({ hour: "2-digit", minute: "2-digit" });
+export const sayFull = format({ dateStyle: "full", timeStyle: "medium" });
+const sayDayOfWeek = format({ weekday: "long", day: "numeric", month: "long" });
+const sayDayOfYear = format({ day: "numeric", month: "long", year: "numeric" });
+const dayMs = 86_400_000;
 
 /** The day that was asked for last: neighbouring messages ask for the same, and thousands ask at once. */
 let known = { start: 0, end: 0 };
@@ -25,5 +31,5 @@ export function sayDay(at: number, now: number): string {
   const days = Math.round((dayOf(now) - dayOf(at)) / dayMs);
   if (days === 0) return "Today";
   if (days === 1) return "Yesterday";
-  return days < 300 ? day.format(at) : dayOfYear.format(at);
+  return days < 300 ? sayDayOfWeek(at) : sayDayOfYear(at);
 }
