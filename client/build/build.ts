@@ -1,4 +1,4 @@
-/** Builds the package: a file of JavaScript and one of types for each source, and the wire's types written out from the server's definition. */
+/** Builds the package: a file of JavaScript for each source, one of types for each that its readers can reach, and the wire's types written out from the server's definition. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import ts from "typescript";
 import { printWireTypes } from "./wire-types.ts";
@@ -23,12 +23,14 @@ function check(fileName: string, { outputText, diagnostics = [] }: ts.TranspileO
   return outputText;
 }
 
+const declarations = new Map<string, string>();
+
 rmSync(target, { recursive: true, force: true });
 mkdirSync(target, { recursive: true });
 for (const fileName of readdirSync(sources)) {
   const name = fileName.replace(/\.ts$/, "");
   if (fileName === wire) {
-    writeFileSync(new URL(`${name}.d.ts`, target), printWireTypes());
+    declarations.set(name, printWireTypes());
     continue;
   }
   const source = readFileSync(new URL(fileName, sources), "utf8");
@@ -37,5 +39,13 @@ for (const fileName of readdirSync(sources)) {
   writeFileSync(new URL(`${name}.js`, target), check(fileName, ts.transpileModule(source, options)));
   // Declarations keep the ending of what they import; a reader of the package has no sources.
   const declaration = check(fileName, ts.transpileDeclaration(source, typeOptions)).replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
+  declarations.set(name, declaration);
+}
+
+// What an entry's types name, and what those name.
+const reached = new Set(["client", "node", "react"]);
+for (const name of reached) {
+  const declaration = declarations.get(name) ?? "";
   writeFileSync(new URL(`${name}.d.ts`, target), declaration);
+  for (const [, imported = ""] of declaration.matchAll(/"\.\/([\w-]+)\.js"/g)) reached.add(imported);
 }

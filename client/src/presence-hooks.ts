@@ -1,0 +1,64 @@
+/** Owns the hooks of who is in a channel, and who types there. */
+import { useEffect, useMemo, useState } from "react";
+import { useEvents, useKeenchat, useToken } from "./provider.ts";
+
+/** State that belongs to a channel: of another channel it is nothing. */
+function useOfChannel(channelId: number): [readonly number[], (change: (users: readonly number[]) => readonly number[]) => void] {
+  const [state, setState] = useState<{ channelId: number; users: readonly number[] }>({ channelId, users: none });
+  const change = useMemo(
+    () => (change: (users: readonly number[]) => readonly number[]) =>
+      setState((before) => ({ channelId, users: change(before.channelId === channelId ? before.users : none) })),
+    [channelId],
+  );
+  return [state.channelId === channelId ? state.users : none, change];
+}
+const none: readonly number[] = [];
+
+/** Is in a channel while the component is shown; the ids of all users in it, ascending. Needs somebody signed in: otherwise empty. */
+export function usePresence(channelId: number): readonly number[] {
+  const client = useKeenchat();
+  const token = useToken();
+  const [users, change] = useOfChannel(channelId);
+  useEffect(() => {
+    if (token === null) return;
+    const stop = client.presence(channelId).subscribe(
+      (now) => change(() => now.users),
+      () => change(() => none),
+    );
+    return () => {
+      stop();
+      change(() => none);
+    };
+  }, [client, channelId, token, change]);
+  return users;
+}
+
+export interface TypingInChannel {
+  /** Ids of the users who type, first come first; the caller's own is among them. */
+  readonly users: readonly number[];
+  /** Call it at every keystroke. */
+  start(): void;
+  /** Call it when the input was emptied or left. */
+  stop(): void;
+}
+
+/** Who types in a channel, and the way to say that the user does. */
+export function useTyping(channelId: number): TypingInChannel {
+  const client = useKeenchat();
+  const [users, change] = useOfChannel(channelId);
+  useEvents(({ event, data }) => {
+    if ((event !== "start typing" && event !== "stop typing") || data.channel_id !== channelId) return;
+    change((now) => now.filter((id) => id !== data.user_id).concat(event === "start typing" ? data.user_id : []));
+  });
+  // Typing is not replayed: what was known before a loss is worth nothing after it.
+  useEffect(() => {
+    const stop = client.connection.subscribe((state) => state !== "live" && change(() => none));
+    return () => {
+      stop();
+      change(() => none);
+    };
+  }, [client, change]);
+  const typing = useMemo(() => client.typing(channelId), [client, channelId]);
+  useEffect(() => typing.stop, [typing]);
+  return useMemo(() => ({ users, start: typing.start, stop: typing.stop }), [users, typing]);
+}
