@@ -96,6 +96,17 @@ test("its types are a few kilobytes and import nothing of the server, nor of any
   expect(text.length).toBeLessThan(40_000);
 });
 
+test("its API reference names all that its entries export, every event and every call", async () => {
+  const reference = readFileSync(join(project, "node_modules", "@keenchat", "client", "dist", "API.md"), "utf8");
+  const headings = [...reference.matchAll(/^### (.+)$/gm)].map(([, name]) => name);
+  const entries = [await import("../client/src/client.ts"), await import("../client/src/react.ts")];
+  expect(headings).toEqual(expect.arrayContaining(entries.flatMap((entry) => Object.keys(entry))));
+  expect(headings).toEqual(expect.arrayContaining(["KeenchatClient", "Messages", "SessionState"]));
+  for (const { name } of catalogue) expect(reference).toContain(`"${name}"`);
+  expect(reference).toContain("startTyping: (");
+  expect(reference).not.toContain("Owns");
+});
+
 test("an empty TypeScript project compiles it and talks to a live server", { timeout: slowMs }, async () => {
   expect(await compile({ "conversation.ts": conversation }, [])).toBe("");
   const printed = await run(process.execPath, ["conversation.js", server.restUrl], project);

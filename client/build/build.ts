@@ -1,6 +1,8 @@
-/** Builds the package: a file of JavaScript for each source, one of types for each that its readers can reach, and the wire's types written out from the server's definition. */
+/** Builds the package: a file of JavaScript for each source, one of types for each that its readers can reach, an API reference, and the wire's types written out from the server's definition. */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import ts from "typescript";
+import { printApi } from "./api.ts";
 import { printWireTypes } from "./wire-types.ts";
 
 const sources = new URL("../src/", import.meta.url);
@@ -49,3 +51,6 @@ for (const name of reached) {
   writeFileSync(new URL(`${name}.d.ts`, target), declaration);
   for (const [, imported = ""] of declaration.matchAll(/"\.\/([\w-]+)\.js"/g)) reached.add(imported);
 }
+
+const typesOf = (name: string) => fileURLToPath(new URL(`${name}.d.ts`, target));
+writeFileSync(new URL("API.md", target), printApi({ "@keenchat/client": typesOf("client"), "@keenchat/client/react": typesOf("react") }));

@@ -1,5 +1,6 @@
-/** Owns what every call takes beside its input. */
+/** Owns the options of calls. */
 
+/** What every call takes beside its input. */
 export interface CallOptions {
   /** Gives up the call: its promise rejects with the signal's reason. */
   signal?: AbortSignal;
