@@ -12,9 +12,9 @@ interface Violation {
 
 /** What axe finds, a line each. */
 export async function findViolations(page: Page): Promise<string[]> {
-  // What is still fading in has colours of its own for a moment.
+  // What is still fading in has colours of its own for a moment; what left meanwhile is done too.
   await page.evaluate(
-    "Promise.all(document.getAnimations().filter((each) => each.effect.getComputedTiming().iterations === 1).map((each) => each.finished))",
+    "Promise.allSettled(document.getAnimations().filter((each) => each.effect.getComputedTiming().iterations === 1).map((each) => each.finished))",
   );
   await page.evaluate(source);
   const { violations } = (await page.evaluate("axe.run()")) as { violations: Violation[] };

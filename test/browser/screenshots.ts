@@ -160,7 +160,7 @@ const languages = await channel("שפות ועוד", "Every script is welcome. �
 await say(languages, "yael", "בוקר טוב! מישהו ראה את הקובץ ‎harbour-walk-final-v7.wav‎? הוא היה בתיקייה המשותפת.");
 await say(languages, "kofi", "صباح الخير، الملف هنا: https://harbour.example/audio/7 — أخبروني إن كان واضحًا.", 2);
 await say(languages, "ines", "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft".repeat(3), 7);
-await say(languages, "tomasz", "Ελληνικά тоже, i zażółć gęślą jaźń. 🙂🎧", 1);
+await say(languages, "tomasz", "Ελληνικά тоже, i zażółć gęślą jaźń.", 1);
 await say(languages, "tomasz", "Mixed: the label says “שלום, world!” and the file is called مرحبا.txt — both stay readable.");
 await say(languages, "mara", "<img src=x onerror=alert(1)> stays what it is: text.", 2);
 {
