@@ -28,7 +28,7 @@ export default defineConfig(async () => {
       include: ["test/**/*.test.ts"],
       exclude: excluded,
       env: toEnvironment(missing),
-      globalSetup: ["test/support/whole-run.ts"],
+      globalSetup: ["test/support/whole-run.ts", "test/support/measured.ts"],
       // The times come first: a run ends with vitest's own summary.
       reporters: [new SuiteTimes(), "default"],
       // And not with its advice.

@@ -1,13 +1,10 @@
 import { expect, test } from "vitest";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { password, post, request, signUp } from "../support/http.ts";
-import { balance, follow, Load, long } from "../support/ledger.ts";
+import { balance, follow, Load, long, percentile } from "../support/ledger.ts";
+import { measured } from "../support/measured.ts";
 
 const timeout = 120_000 * long;
-
-async function forAWhile(load: Load, posts: number): Promise<void> {
-  while (load.acknowledged.length < posts * long) await new Promise((resolve) => setTimeout(resolve, 20));
-}
 
 /** Reads the log from one node page by page, as a client that polls does, and from another node each time. */
 async function poll(cluster: Cluster, cursor: string): Promise<number[]> {
@@ -28,10 +25,27 @@ test("sixteen writers on three nodes make one order, which every reader sees who
   const start = (await request(cluster.node(1), "GET", "/event")).body.cursor;
   const followers = await follow(cluster, 3);
   const load = new Load(() => cluster.nodes, token, 16);
-  await forAWhile(load, 600);
+  await load.more(600);
   await balance("16 writers", cluster, token, load, followers);
   const live = followers[0]?.messages.items.map(({ id }) => id);
   expect(await poll(cluster, start)).toEqual(live);
+  for (const follower of followers) follower.stop();
+});
+
+test("an event reaches the readers of every node soon, and not much later with Redis away", { timeout }, async () => {
+  await using cluster = await startCluster();
+  const { token } = await signUp(cluster.node(0), "ann");
+  const followers = await follow(cluster, 3);
+  // As fifty people a second would post.
+  const paced = new Load(() => cluster.nodes, token, 5, 90);
+  await paced.more(200);
+  const withRedis = await balance("50 posts/s", cluster, token, paced, followers);
+  measured("G5", "event across nodes, p99", 300, percentile(withRedis, 0.99));
+  for (const node of cluster.nodes) node.redis?.set("cut");
+  const alone = new Load(() => cluster.nodes, token, 5, 90);
+  await alone.more(100);
+  const withoutRedis = await balance("50 posts/s, Redis away", cluster, token, alone, followers);
+  measured("G5", "event across nodes, p99, Redis away", 1_500, percentile(withoutRedis, 0.99));
   for (const follower of followers) follower.stop();
 });
 
@@ -75,21 +89,25 @@ test("nodes may die, stop and be replaced under load: no reader misses or repeat
   const { token } = await signUp(cluster.node(0), "ann");
   const followers = await follow(cluster, 3);
   const load = new Load(() => cluster.nodes, token, 8, 5);
-  await forAWhile(load, 60);
+  await load.more(60);
 
   await cluster.node(1).process.end("SIGKILL");
-  await forAWhile(load, load.acknowledged.length / long + 60);
+  await load.more(60);
+  const joining = performance.now();
   await cluster.start(1);
+  measured("G15", "a node joins", 10_000, performance.now() - joining);
 
   cluster.node(2).process.child.kill("SIGSTOP");
-  await forAWhile(load, load.acknowledged.length / long + 60);
+  await load.more(60);
   cluster.node(2).process.child.kill("SIGCONT");
 
   for (const index of [0, 1, 2]) {
     const { process: old } = cluster.node(index);
+    const leaving = performance.now();
     expect(await old.end("SIGTERM")).toEqual({ code: 0, signal: null });
+    measured("G10", "a node told to stop has ended", 15_000, performance.now() - leaving);
     await cluster.start(index);
-    await forAWhile(load, load.acknowledged.length / long + 25);
+    await load.more(25);
   }
   await balance("nodes killed, stopped and restarted", cluster, token, load, followers);
   for (const follower of followers) follower.stop();

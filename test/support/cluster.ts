@@ -1,5 +1,6 @@
 /** Nodes of one installation as an operator runs them: processes, over PostgreSQL and Redis, each with its own wires in between. */
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { root } from "./copy.ts";
 import { createPostgres, postgresUrl } from "./database.ts";
 import { type ServerProcess, startProcess } from "./process.ts";
 import { RedisServer } from "./redis-server.ts";
@@ -13,6 +14,22 @@ export interface Node {
   readonly redis: TcpProxy | undefined;
 }
 
+/** What one node has for itself. */
+export interface NodeOptions {
+  /** Where its sources are; this repository where it is missing. */
+  readonly directory?: string;
+  readonly environment?: Record<string, string>;
+}
+
+export interface ClusterOptions {
+  readonly size?: number;
+  readonly withRedis?: boolean;
+  /** The PostgreSQL on which it gets a database of its own. */
+  readonly serverUrl?: string;
+  readonly environment?: Record<string, string>;
+  readonly each?: (index: number) => NodeOptions;
+}
+
 export interface Cluster extends AsyncDisposable {
   readonly databaseUrl: string;
   readonly redis: RedisServer | undefined;
@@ -20,10 +37,8 @@ export interface Cluster extends AsyncDisposable {
   /** The node at a place; a test that names one that is not there is wrong. */
   node(index: number): Node;
   /** Starts one more, or one in the place of another. */
-  start(index?: number): Promise<Node>;
+  start(index?: number, options?: NodeOptions): Promise<Node>;
 }
-
-const serverFile = fileURLToPath(new URL("../../server.js", import.meta.url));
 
 function withPort(url: string, port: number): string {
   const changed = new URL(url);
@@ -34,32 +49,31 @@ function withPort(url: string, port: number): string {
 export async function startCluster({
   size = 3,
   withRedis = true,
+  serverUrl = postgresUrl,
   environment = {},
-}: {
-  size?: number;
-  withRedis?: boolean;
-  environment?: Record<string, string>;
-} = {}): Promise<Cluster> {
-  const database = await createPostgres();
+  each = () => ({}),
+}: ClusterOptions = {}): Promise<Cluster> {
+  const database = await createPostgres({ serverUrl });
   const redis = withRedis ? await RedisServer.start() : undefined;
   const nodes: Node[] = [];
 
-  async function startNode(): Promise<Node> {
-    const postgres = await TcpProxy.start(Number(new URL(postgresUrl).port || 5432));
+  async function startNode({ directory = root, environment: own = {} }: NodeOptions): Promise<Node> {
+    const postgres = await TcpProxy.start(Number(new URL(serverUrl).port || 5432));
     const redisProxy = redis && (await TcpProxy.start(redis.port));
     const process_ = startProcess(
       {
         DATABASE_URL: withPort(database.url, postgres.port),
         ...(redisProxy && { REDIS_URL: `redis://127.0.0.1:${redisProxy.port}` }),
         ...environment,
+        ...own,
       },
-      { command: [process.execPath, serverFile] },
+      { command: [process.execPath, join(directory, "server.js")] },
     );
     const { restUrl, wsUrl } = await process_.ready();
     return { restUrl, wsUrl, process: process_, postgres, redis: redisProxy };
   }
 
-  nodes.push(...(await Promise.all(Array.from({ length: size }, startNode))));
+  nodes.push(...(await Promise.all(Array.from({ length: size }, (_, index) => startNode(each(index))))));
   return {
     databaseUrl: database.url,
     redis,
@@ -69,8 +83,8 @@ export async function startCluster({
       if (!node) throw new Error(`There is no node ${index}.`);
       return node;
     },
-    async start(index = nodes.length) {
-      const node = await startNode();
+    async start(index = nodes.length, options = each(index)) {
+      const node = await startNode(options);
       nodes[index] = node;
       return node;
     },

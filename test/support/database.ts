@@ -57,17 +57,18 @@ export async function runAsOwner(sql: string, url = postgresUrl): Promise<pg.Que
   }
 }
 
-export async function createPostgres(template = "template1"): Promise<TestDatabase> {
+/** On the tests' own server where no other is named. */
+export async function createPostgres({ template = "template1", serverUrl = postgresUrl } = {}): Promise<TestDatabase> {
   const name = `keenchat_test_${randomBytes(6).toString("hex")}`;
-  await runAsOwner(`create database ${name} template ${template}`);
-  const url = new URL(postgresUrl);
+  await runAsOwner(`create database ${name} template ${template}`, serverUrl);
+  const url = new URL(serverUrl);
   url.pathname = `/${name}`;
   return {
     url: url.href,
-    copy: () => createPostgres(name),
+    copy: () => createPostgres({ template: name, serverUrl }),
     execute: (sql) => runAsOwner(sql, url.href),
     async drop() {
-      await runAsOwner(`drop database if exists ${name} with (force)`);
+      await runAsOwner(`drop database if exists ${name} with (force)`, serverUrl);
     },
   };
 }

@@ -4,14 +4,38 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
  * `pass`: as if it were not there. `cut`: nobody is let through, and who was is thrown out. `swallow`: connections stay and open,
- * and nothing arrives. `swallow answers`: one way only. `freeze`: as the other side's machine that has stopped, goodbyes are not
- * heard either.
+ * and nothing arrives. `swallow questions`, `swallow answers`: one way only. `freeze`: as the other side's machine that has stopped,
+ * goodbyes are not heard either.
  */
-export type WireState = "pass" | "cut" | "swallow" | "swallow answers" | "freeze";
+export type WireState = "pass" | "cut" | "swallow" | "swallow questions" | "swallow answers" | "freeze";
 
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
+}
+
+/** One way of a connection: what goes in comes out later, in order. */
+class Lane {
+  readonly #to: Socket;
+  #last = Promise.resolve();
+
+  constructor(to: Socket) {
+    this.#to = to;
+  }
+
+  carry(data: Buffer, delayMs: number): void {
+    const dueAt = performance.now() + delayMs;
+    this.#last = this.#last.then(async () => {
+      const restMs = dueAt - performance.now();
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      if (!this.#to.destroyed) this.#to.write(data);
+    });
+  }
+
+  /** Nothing comes after; calls back when all is out. */
+  end(callback: () => void): void {
+    this.#last = this.#last.then(() => void this.#to.end(callback));
+  }
 }
 
 export class TcpProxy {
@@ -20,6 +44,8 @@ export class TcpProxy {
   #state: WireState = "pass";
   /** The port new connections lead to. */
   target: number;
+  /** How long each way takes. */
+  delayMs = 0;
   #onQuestion: ((data: Buffer) => boolean) | undefined;
 
   private constructor(server: Server, target: number) {
@@ -83,14 +109,15 @@ export class TcpProxy {
     };
     client.on("close", end);
     server.on("close", end);
+    const [there, back] = [new Lane(server), new Lane(client)];
     client.on("data", (data) => {
-      if (this.#state === "swallow") return;
-      server.write(data);
+      if (this.#state === "swallow" || this.#state === "swallow questions") return;
+      there.carry(data, this.delayMs);
       // The answer comes on the other way, which is no more.
-      if (this.#onQuestion?.(data)) server.end(() => client.destroy());
+      if (this.#onQuestion?.(data)) there.end(() => client.destroy());
     });
     server.on("data", (data) => {
-      if (this.#state === "pass" && !client.destroyed) client.write(data);
+      if (this.#state === "pass" || this.#state === "swallow questions") back.carry(data, this.delayMs);
     });
   }
 }

@@ -13,6 +13,16 @@ export async function within<T>(ms: number, what: string | (() => string), promi
   }
 }
 
+/** Asks until the answer is yes; for what tells nobody when it happens. Gives how long that took, in milliseconds. */
+export async function until(what: string, ms: number, holds: () => boolean | Promise<boolean>): Promise<number> {
+  const started = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - started > ms) throw new Error(`${what} took longer than ${ms} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return performance.now() - started;
+}
+
 /** What came in, in order, and the way to wait for what has not come yet. */
 export class Inbox<Item> {
   readonly items: Item[] = [];
