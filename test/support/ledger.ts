@@ -175,6 +175,9 @@ function latenciesOf(acknowledged: readonly Acknowledged[], followers: readonly 
   return followers.flatMap(({ messages }) => messages.items.flatMap(({ id, at }) => (sent.has(id) ? [at - (sent.get(id) ?? 0)] : [])));
 }
 
+/** Readers that begin at one position, on one node after the other. */
 export async function follow(cluster: Pick<Cluster, "nodes">, count: number): Promise<Follower[]> {
+  // A node that is asked looks how far the others are.
+  await Promise.all(cluster.nodes.map((node) => request(node, "GET", "/event")));
   return Promise.all(Array.from({ length: count }, (_, turn) => new Follower(() => cluster.nodes, turn).start()));
 }
