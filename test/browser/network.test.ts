@@ -53,7 +53,7 @@ test("a message whose answer was lost is sent again and is there once", { timeou
   await using server = await startServer();
   const proxy = await TcpProxy.start(portOf(server.restUrl));
   await using ann = await enter(browser, server, "ann", { url: `http://127.0.0.1:${proxy.port}` });
-  const lost = proxy.loseAnswer((question) => question.includes("message.post"));
+  const lost = proxy.lose("answer", (question) => question.includes("message.post"));
   await send(ann.page, "once");
   await lost;
   await ann.page.locator(".row[data-id]").getByText("once").waitFor({ timeout: 45_000 });

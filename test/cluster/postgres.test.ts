@@ -66,20 +66,23 @@ test.each(["swallow", "swallow questions", "swallow answers", "freeze", "cut"] a
   },
 );
 
-test("a post whose COMMIT was done but never answered is repeated with its key and stands once", { timeout }, async () => {
-  const node = cluster.node(0);
-  const body = { channel_id: 2, message_text: "once", client_message_id: "lost-commit" };
-  const lost = node.postgres.loseAnswer((question) => question.includes("commit"));
-  const first = await request(node, "POST", "/message", { token: ann.token, body });
-  await lost;
-  expect(first.status).toBe(503);
-  const found = await request(cluster.node(1), "GET", "/message?channel_id=2");
-  const again = await request(node, "POST", "/message", { token: ann.token, body });
-  expect([200, 201]).toContain(again.status);
-  if (found.body.length === 1) expect(again.status).toBe(200);
-  const all = await request(cluster.node(1), "GET", "/message?channel_id=2");
-  expect(all.body.map(({ id }: { id: number }) => id)).toEqual([again.body.id]);
-});
+test.each(["question", "answer"] as const)(
+  "a post whose COMMIT has lost its %s is repeated with its key and stands once",
+  { timeout },
+  async (what) => {
+    const node = cluster.node(0);
+    const body = { channel_id: 2, message_text: "once", client_message_id: `lost ${what}` };
+    const { length: before } = (await request(node, "GET", "/message?channel_id=2")).body;
+    const lost = node.postgres.lose(what, (question) => question.includes("commit"));
+    const first = await request(node, "POST", "/message", { token: ann.token, body });
+    await lost;
+    expect(first.status).toBe(503);
+    const again = await request(node, "POST", "/message", { token: ann.token, body });
+    expect(again.status).toBe(what === "answer" ? 200 : 201);
+    const { body: all } = await request(cluster.node(1), "GET", "/message?channel_id=2");
+    expect(all.slice(before).map(({ id }: { id: number }) => id)).toEqual([again.body.id]);
+  },
+);
 
 test("connections cut and a node stopped inside its transaction, under load: nothing lost, nothing twice, one order", {
   timeout,
@@ -91,8 +94,10 @@ test("connections cut and a node stopped inside its transaction, under load: not
     await load.more(30);
     await runAsOwner(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
     await load.more(30);
-    const lost = cluster.node(round).postgres.loseAnswer((question) => question.includes("commit"));
-    await Promise.all([lost, load.more(30)]);
+    for (const what of ["question", "answer"] as const) {
+      const lost = cluster.node(round).postgres.lose(what, (question) => question.includes("commit"));
+      await Promise.all([lost, load.more(15)]);
+    }
   }
   // A transaction that holds the counter row and says nothing more: what a stopped node looks like to the others.
   cluster.node(2).postgres.set("swallow");

@@ -52,7 +52,7 @@ export async function connect(
 ): Promise<Client> {
   const inbox = new Inbox<Received>();
   const taken = new Set<Received>();
-  const socket = opens[major](server.wsUrl.replace("ws:", "http:"), {
+  const socket = opens[major](server.wsUrl.replace(/^ws/, "http"), {
     transports: [transport],
     forceNew: true,
     reconnection: false,

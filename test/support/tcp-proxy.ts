@@ -46,7 +46,7 @@ export class TcpProxy {
   target: number;
   /** How long each way takes. */
   delayMs = 0;
-  #onQuestion: ((data: Buffer) => boolean) | undefined;
+  #onQuestion: ((data: Buffer) => "question" | "answer" | undefined) | undefined;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -75,14 +75,14 @@ export class TcpProxy {
     }
   }
 
-  /** Lets the next question that matches through, and cuts its connection before the answer. Resolves when that has happened. */
-  loseAnswer(matches: (question: string) => boolean): Promise<void> {
+  /** Cuts the connection of the next question that matches: `question`, before it; `answer`, after it. Resolves when that has happened. */
+  lose(what: "question" | "answer", matches: (question: string) => boolean): Promise<void> {
     return new Promise((resolve) => {
       this.#onQuestion = (data) => {
-        if (!matches(data.toString("latin1"))) return false;
+        if (!matches(data.toString("latin1"))) return undefined;
         this.#onQuestion = undefined;
         resolve();
-        return true;
+        return what;
       };
     });
   }
@@ -112,9 +112,11 @@ export class TcpProxy {
     const [there, back] = [new Lane(server), new Lane(client)];
     client.on("data", (data) => {
       if (this.#state === "swallow" || this.#state === "swallow questions") return;
+      const lost = this.#onQuestion?.(data);
+      if (lost === "question") return end();
       there.carry(data, this.delayMs);
       // The answer comes on the other way, which is no more.
-      if (this.#onQuestion?.(data)) there.end(() => client.destroy());
+      if (lost === "answer") there.end(() => client.destroy());
     });
     server.on("data", (data) => {
       if (this.#state === "pass" || this.#state === "swallow questions") back.carry(data, this.delayMs);
