@@ -138,7 +138,7 @@ async function tryPost(node: Pick<Node, "restUrl">, token: string, key: string) 
 /** Nothing lost, nothing twice, one order everywhere. Says what it counted; gives the times from request to reader. */
 export async function balance(
   title: string,
-  cluster: Pick<Cluster, "node">,
+  cluster: { node(index: number): Pick<Node, "restUrl"> },
   token: string,
   load: Load,
   followers: readonly Follower[],
