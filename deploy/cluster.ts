@@ -1,8 +1,10 @@
 /** `npm run cluster`: three nodes on this machine over a local PostgreSQL and Redis, and one address in front of them, to see it work. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import process from "node:process";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 const serverFile = fileURLToPath(new URL("../server.js", import.meta.url));
@@ -13,22 +15,33 @@ const {
   WEBSOCKETS_PORT = "5001",
 } = process.env;
 const size = 3;
+let isReady = false;
 
-/** Starts a node on free ports; resolves to them when it is ready. */
-async function startNode(number: number) {
+interface Node {
+  readonly child: ChildProcess;
+  readonly ports: readonly [rest: number, sockets: number];
+}
+
+/** Starts a node on free ports; resolves when it is ready. */
+async function startNode(number: number): Promise<Node> {
   const child = spawn(process.execPath, [serverFile], {
     env: { ...process.env, DATABASE_URL, REDIS_URL, HOST: "127.0.0.1", PORT: "0", WEBSOCKETS_PORT: "0" },
-    stdio: ["ignore", "pipe", "inherit"],
+    // By the channel it learns that this process has ended, however it did, and ends too.
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
-  const ports = new Promise<[number, number]>((resolve, reject) => {
-    child.once("exit", (code) => reject(new Error(`Node ${number} ended with ${code}.`)));
-    child.stdout.on("data", (chunk: Buffer) => {
-      process.stdout.write(chunk.toString().replaceAll(/^(?=.)/gm, `node ${number}: `));
-      const found = /is ready at http:\/\/[^\s:]+:(\d+).*ws:\/\/[^\s:]+:(\d+)/.exec(chunk.toString());
+  const ports = await new Promise<Node["ports"]>((resolve) => {
+    // One that cannot start ends all.
+    child.once("exit", (code, signal) => {
+      process.stdout.write(`node ${number} has ended with ${code ?? signal}.\n`);
+      if (!isReady) process.exit(code ?? 1);
+    });
+    createInterface(child.stdout as Readable).on("line", (line) => {
+      process.stdout.write(`node ${number}: ${line}\n`);
+      const found = /is ready at http:\/\/[^\s:]+:(\d+).*ws:\/\/[^\s:]+:(\d+)/.exec(line);
       if (found) resolve([Number(found[1]), Number(found[2])]);
     });
   });
-  return { child, ports: await ports };
+  return { child, ports };
 }
 
 /** Passes each connection on to the next node that takes it. */
@@ -37,30 +50,36 @@ function balance(port: number, targets: readonly number[]): void {
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const attempt = (left: number): void => {
       turn += 1;
-      const node = connect(targets[turn % targets.length] ?? 0, "127.0.0.1");
-      node.once("connect", () => client.pipe(node).pipe(client));
-      node.once("error", () =>
-        (node.connecting || node.bytesRead === 0) && left > 0 && client.bytesRead === 0 ? attempt(left - 1) : client.destroy(),
-      );
+      const node = connect({ port: targets[turn % targets.length] ?? 0, host: "127.0.0.1", allowHalfOpen: true });
+      let connected = false;
+      node.once("connect", () => {
+        connected = true;
+        client.pipe(node).pipe(client);
+      });
+      // Before it is connected nothing was taken from the client: another node may have it.
+      node.once("error", () => (connected || left === 0 ? client.destroy() : attempt(left - 1)));
+      node.once("close", () => connected && client.destroy());
       client.once("close", () => node.destroy());
     };
     client.on("error", () => client.destroy());
-    attempt(targets.length);
+    attempt(targets.length - 1);
   });
   server.listen(port, "127.0.0.1");
 }
 
 const nodes = await Promise.all(Array.from({ length: size }, (_, index) => startNode(index + 1)));
+isReady = true;
 balance(
   Number(PORT),
-  nodes.map(({ ports }) => ports[0]),
+  nodes.map(({ ports: [rest] }) => rest),
 );
 balance(
   Number(WEBSOCKETS_PORT),
-  nodes.map(({ ports }) => ports[1]),
+  nodes.map(({ ports: [, sockets] }) => sockets),
 );
 process.stdout.write(
-  `All ${size} nodes are behind http://127.0.0.1:${PORT} and ws://127.0.0.1:${WEBSOCKETS_PORT}. End one to see the others go on.\n`,
+  `All ${size} nodes are behind http://127.0.0.1:${PORT} and ws://127.0.0.1:${WEBSOCKETS_PORT}. ` +
+    `End one to see the others go on: ${nodes.map(({ child }) => `kill ${child.pid}`).join(", ")}.\n`,
 );
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
