@@ -157,6 +157,7 @@ async function openCore(config: Config, { clock, logger, retention }: Required<O
   const log = await EventLog.open(read, {
     shared: database.shared,
     onNewHistory() {
+      writer.startHistory(randomTag(6));
       tokens.forget();
       connections.endAll();
     },

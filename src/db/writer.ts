@@ -125,7 +125,7 @@ export class Writer {
   readonly #database: Database;
   readonly #log: EventLog;
   readonly #clock: Clock;
-  readonly #tag: string;
+  #tag: string;
   readonly #queue: Unit[] = [];
   readonly #open = new Map<Work, Unit>();
   readonly #listeners = new Set<(seq: number) => void>();
@@ -133,11 +133,16 @@ export class Writer {
   #waitingBytes = 0;
   #draining: Promise<void> | undefined;
 
-  /** `tag` marks the positions that this process writes: another one for each start. */
+  /** `tag` marks the positions that this process writes: another one for each start, and for each history. */
   constructor(database: Database, log: EventLog, clock: Clock, tag: string) {
     this.#database = database;
     this.#log = log;
     this.#clock = clock;
+    this.#tag = tag;
+  }
+
+  /** The table has gone back to an earlier time: the same positions are written again, by another tag. */
+  startHistory(tag: string): void {
     this.#tag = tag;
   }
 
@@ -248,6 +253,11 @@ export class Writer {
       this.#findSessions(connection, jobs),
       work.read(connection, jobs.map((job) => job.value) as never[]),
     ]);
+    if (counter.seq < this.#log.head.seq) {
+      // A restored backup: what would be written here is behind what this process has shown. The look at it starts a new history.
+      this.#log.fresh().catch(() => {});
+      throw new AppError("SERVICE_UNAVAILABLE", "The database has gone back to an earlier time.", { retryAfterSeconds: 1 });
+    }
     const admitted = jobs.filter(({ caller }) => !caller || !sessions || sessions.has(caller.sessionId));
     if (admitted.length === 0) throw invalidToken();
     const transaction = new OpenTransaction(connection, counter, this.#clock.now());
