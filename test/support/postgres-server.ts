@@ -22,22 +22,46 @@ function owner(): { uid: number; gid: number } | undefined {
   return { uid: id("-u"), gid: id("-g") };
 }
 
+/** As in postgresql.conf. */
+type Settings = Record<string, string>;
+
 export class PostgresServer implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), "keenchat-postgres-"));
-  readonly port: number;
   readonly #owner = owner();
+  readonly directory = this.makeDirectory();
+  readonly port: number;
+  /** What the next start is given. */
+  readonly settings: Settings;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number) {
+  private constructor(port: number, settings: Settings) {
     this.port = port;
-    if (this.#owner) chownSync(this.directory, this.#owner.uid, this.#owner.gid);
-    this.#run("initdb", ["-D", this.directory, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
+    this.settings = settings;
+    this.run("initdb", ["-D", this.directory, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"]);
   }
 
-  static async start(): Promise<PostgresServer> {
-    const server = new PostgresServer(await freePort());
+  static async start(settings: Settings = {}): Promise<PostgresServer> {
+    const server = new PostgresServer(await freePort(), settings);
     await server.start();
     return server;
+  }
+
+  /** Starts from a base backup, in the place of what it had, and goes on as far as the settings say. */
+  async recover(backup: string): Promise<void> {
+    const commands = [`rm -rf ${this.directory}/*`, `cp -a ${backup}/. ${this.directory}`, `touch ${this.directory}/recovery.signal`];
+    execFileSync("sh", ["-c", commands.join(" && ")], { ...this.#owner });
+    await this.start();
+  }
+
+  /** A directory that PostgreSQL may write to. */
+  makeDirectory(): string {
+    const directory = mkdtempSync(join(tmpdir(), "keenchat-postgres-"));
+    if (this.#owner) chownSync(directory, this.#owner.uid, this.#owner.gid);
+    return directory;
+  }
+
+  /** Runs one of PostgreSQL's programs. */
+  run(program: string, args: readonly string[]): void {
+    execFileSync(join(programs ?? "", program), args, { ...this.#owner, cwd: this.directory, stdio: "pipe" });
   }
 
   get url(): string {
@@ -65,7 +89,7 @@ export class PostgresServer implements AsyncDisposable {
 
   /** False where another's leavings are still in the way. */
   async #attempt(): Promise<boolean> {
-    const options = { port: this.port, listen_addresses: "127.0.0.1", unix_socket_directories: "", max_connections: 50 };
+    const options = { port: this.port, listen_addresses: "127.0.0.1", unix_socket_directories: "", ...this.settings };
     const settings = Object.entries(options).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const child = spawn(join(programs ?? "", "postgres"), ["-D", this.directory, ...settings], {
       ...this.#owner,
@@ -82,9 +106,5 @@ export class PostgresServer implements AsyncDisposable {
     else if (!lines.items.some((line) => /pre-existing shared memory|lock file|Address already in use/.test(line)))
       throw new Error(`PostgreSQL does not start: ${lines.items.join("\n")}`);
     return isReady;
-  }
-
-  #run(program: string, args: readonly string[]): void {
-    execFileSync(join(programs ?? "", program), args, { ...this.#owner, cwd: this.directory, stdio: "pipe" });
   }
 }
