@@ -13,6 +13,18 @@ const previous = checkOutPrevious();
 const run = previous ? [previous] : [];
 if (!previous) process.stdout.write("Left out, because git has no commit before this one: versions N and N−1 together.\n");
 
+/** Silent for longer than this, a node is forgotten by the others, and whoever is on it. */
+const silenceMs = 17_000;
+
+/** Somebody who stays in channel 1 on a node. */
+async function sit(cluster: Cluster, index: number, { token }: { token: string }) {
+  const client = await openPlain(cluster.node(index), { token });
+  await client.inbox.take("identified", ({ event }) => event === "identified", 10_000);
+  client.send("change channel", { id: 1 });
+  await client.settled();
+  return client;
+}
+
 /** What somebody does on one node is seen on the other, and ends there. */
 async function expectPresence(cluster: Cluster, from: number, to: number, ann: { id: number; token: string }): Promise<void> {
   const [person, reader] = [await openPlain(cluster.node(from), { token: ann.token }), await openPlain(cluster.node(to))];
@@ -56,7 +68,13 @@ test.each(run)("under load, nodes of this version join those of $commit, and rep
   // A node of the version before starts on the schema of this one: after a crash in the middle of an update.
   await cluster.node(1).process.end("SIGKILL");
   await cluster.start(1, old);
+  const bob = await signUp(cluster.node(3), "bob");
+  const sitting = [await sit(cluster, 0, ann), await sit(cluster, 2, bob)];
+  const satDownAt = performance.now();
   await load.more(100);
+  await until("a node being forgotten that the other version does not hear", 30_000, () => performance.now() - satDownAt > silenceMs);
+  for (const node of cluster.nodes) expect((await request(node, "GET", "/channel/1/users")).body.users).toEqual([ann.id, bob.id]);
+  for (const client of sitting) client.cut();
   const { token } = ann;
   for (const [from, to] of [
     [0, 2],
