@@ -107,7 +107,8 @@ describe.each(all.filter(isInstalled))("behind %s", (program) => {
     const eve = await signUpClient(edge, `eve-${program}`);
     const events = await followEvents(eve);
     const followers = await Promise.all([0, 1, 2].map((turn) => new Follower(() => [edge], turn).start()));
-    const load = new Load(() => [edge], ann.token, 3, 20);
+    const writers = 3;
+    const load = new Load(() => [edge], ann.token, writers, 20);
     const stream = await openSse(edge);
     await load.more(20);
     for (const index of [0, 1, 2]) {
@@ -118,6 +119,8 @@ describe.each(all.filter(isInstalled))("behind %s", (program) => {
     }
     await stream.ended;
     await balance(`nodes killed behind ${program}`, { node: () => edge }, ann.token, load, followers);
+    // What was under way when a node died, and nothing after it.
+    expect(load.statuses.get(0) ?? 0).toBeLessThanOrEqual(3 * writers);
     for (const follower of followers) {
       expect(follower.moves).toBeGreaterThan(0);
       follower.stop();

@@ -31,9 +31,8 @@ function delay(wires: readonly TcpProxy[], delayMs: number): void {
 }
 
 test.each([
-  { delayMs: 15, writers: 6, posts: 40, allInTime: true },
-  // A transaction is several round trips long, and one node's waits for the other's: not all get their turn in time.
-  { delayMs: 80, writers: 3, posts: 12, allInTime: false },
+  { delayMs: 15, writers: 6, posts: 40 },
+  { delayMs: 80, writers: 3, posts: 12 },
 ])("with $delayMs ms each way to PostgreSQL and to Redis everything is later, and nothing is wrong", { timeout }, async (given) => {
   const wires = [...cluster.nodes.map((node) => node.postgres), ...redisWires()];
   const followers = await follow(cluster, 3);
@@ -44,7 +43,7 @@ test.each([
   delay(wires, 0);
   await load.more(given.posts);
   await balance(`${given.delayMs} ms each way to PostgreSQL and Redis`, cluster, ann.token, load, followers);
-  if (given.allInTime) expect([...load.statuses.keys()]).toEqual([201]);
+  expect([...load.statuses.keys()]).toEqual([201]);
   for (const follower of followers) {
     expect(follower.moves).toBe(0);
     follower.stop();
@@ -97,14 +96,15 @@ test.each<WireState>(["swallow questions", "swallow answers", "swallow"])(
     await load.more(10);
     for (const wire of redisWires()) wire.set(state);
     await load.more(60);
+    await balance(`Redis: ${state}`, cluster, ann.token, load, followers);
+    // Nobody asks this node anything, so it has to look by itself.
     const reader = await openPlain(cluster.node(1));
     await reader.settled();
     const started = performance.now();
     const { body } = await post(cluster.node(0), ann.token, 2, "without Redis");
     await reader.inbox.take("it", ({ data }) => data?.id === body.id);
-    measured("G5", "event across nodes, Redis away one way or both", 1_500, performance.now() - started);
+    measured("G5", "event to a quiet node, Redis away", 1_500, performance.now() - started);
     for (const wire of redisWires()) wire.set("pass");
-    await balance(`Redis: ${state}`, cluster, ann.token, load, followers);
     expect([...load.statuses.keys()].filter((status) => status !== 201)).toEqual([]);
     for (const follower of followers) follower.stop();
     reader.cut();

@@ -14,6 +14,13 @@ interface Pair {
   readonly server: Socket;
 }
 
+interface Loss {
+  readonly what: "question" | "answer";
+  readonly matches: (question: string) => boolean;
+  readonly isAnswer: (data: string) => boolean;
+  readonly done: () => void;
+}
+
 /** One way of a connection: what goes in comes out later, in order. */
 class Lane {
   readonly #to: Socket;
@@ -31,11 +38,6 @@ class Lane {
       if (!this.#to.destroyed) this.#to.write(data);
     });
   }
-
-  /** Nothing comes after; calls back when all is out. */
-  end(callback: () => void): void {
-    this.#last = this.#last.then(() => void this.#to.end(callback));
-  }
 }
 
 export class TcpProxy {
@@ -46,7 +48,7 @@ export class TcpProxy {
   target: number;
   /** How long each way takes. */
   delayMs = 0;
-  #onQuestion: ((data: Buffer) => "question" | "answer" | undefined) | undefined;
+  #loss: Loss | undefined;
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -75,15 +77,17 @@ export class TcpProxy {
     }
   }
 
-  /** Cuts the connection of the next question that matches: `question`, before it; `answer`, after it. Resolves when that has happened. */
-  lose(what: "question" | "answer", matches: (question: string) => boolean): Promise<void> {
+  /**
+   * Cuts the connection of the next question that matches: before it arrives, or before its answer does. The first data that come
+   * back are the answer, unless `isAnswer` says better. Resolves when that has happened.
+   */
+  lose(
+    what: "question" | "answer",
+    matches: (question: string) => boolean,
+    isAnswer: (data: string) => boolean = () => true,
+  ): Promise<void> {
     return new Promise((resolve) => {
-      this.#onQuestion = (data) => {
-        if (!matches(data.toString("latin1"))) return undefined;
-        this.#onQuestion = undefined;
-        resolve();
-        return what;
-      };
+      this.#loss = { what, matches, isAnswer, done: resolve };
     });
   }
 
@@ -109,17 +113,25 @@ export class TcpProxy {
     };
     client.on("close", end);
     server.on("close", end);
+    let losing: Loss | undefined;
+    const lose = () => {
+      end();
+      losing?.done();
+    };
     const [there, back] = [new Lane(server), new Lane(client)];
     client.on("data", (data) => {
       if (this.#state === "swallow" || this.#state === "swallow questions") return;
-      const lost = this.#onQuestion?.(data);
-      if (lost === "question") return end();
-      there.carry(data, this.delayMs);
-      // The answer comes on the other way, which is no more.
-      if (lost === "answer") there.end(() => client.destroy());
+      if (this.#loss?.matches(data.toString("latin1"))) {
+        losing = this.#loss;
+        this.#loss = undefined;
+      }
+      if (losing?.what === "question") lose();
+      else there.carry(data, this.delayMs);
     });
     server.on("data", (data) => {
-      if (this.#state === "pass" || this.#state === "swallow questions") back.carry(data, this.delayMs);
+      if (losing) {
+        if (losing.isAnswer(data.toString("latin1"))) lose();
+      } else if (this.#state === "pass" || this.#state === "swallow questions") back.carry(data, this.delayMs);
     });
   }
 }
