@@ -5,13 +5,13 @@ import { followEvents, signUpClient } from "../support/clients.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { type Edge, isInstalled, type Program, startEdge } from "../support/edge.ts";
 import { post, request, signUp } from "../support/http.ts";
-import { balance, Follower, Load } from "../support/ledger.ts";
+import { balance, Follower, Load, long } from "../support/ledger.ts";
 import { measured } from "../support/measured.ts";
 import { freePort } from "../support/redis-server.ts";
 import { connect, majors, transports } from "../support/socket-io.ts";
 import { followingWires, openSse, PlainClient } from "../support/wires.ts";
 
-const timeout = 90_000;
+const timeout = 90_000 * long;
 const maxSockets = 20;
 
 const all: Program[] = ["nginx", "caddy"];

@@ -4,13 +4,13 @@ import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { post, request, signUp } from "../support/http.ts";
-import { balance, follow, Load } from "../support/ledger.ts";
+import { balance, follow, Load, long } from "../support/ledger.ts";
 import { measured } from "../support/measured.ts";
 import { PostgresServer } from "../support/postgres-server.ts";
 import { until } from "../support/wait.ts";
 import { openPlain } from "../support/wires.ts";
 
-const timeout = 120_000;
+const timeout = 120_000 * long;
 
 let server: PostgresServer;
 let cluster: Cluster;
