@@ -1,13 +1,13 @@
 /** nginx and Caddy with TLS before three nodes, from the files in `deploy/`. */
-import process from "node:process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { followEvents, signUpClient } from "../support/clients.ts";
 import { type Cluster, startCluster } from "../support/cluster.ts";
-import { type Edge, isInstalled, type Program, startEdge } from "../support/edge.ts";
+import { type Edge, type Program, startEdge } from "../support/edge.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { balance, Follower, Load, long } from "../support/ledger.ts";
 import { measured } from "../support/measured.ts";
 import { freePort } from "../support/redis-server.ts";
+import { leftOut } from "../support/services.ts";
 import { connect, majors, transports } from "../support/socket-io.ts";
 import { followingWires, openSse, PlainClient } from "../support/wires.ts";
 
@@ -15,11 +15,7 @@ const timeout = 90_000 * long;
 const maxSockets = 20;
 
 const all: Program[] = ["nginx", "caddy"];
-const missing = all.filter((program) => !isInstalled(program));
-if (missing.length > 0) {
-  if (process.env["CI"]) throw new Error(`A full run needs ${missing.join(" and ")}, and openssl.`);
-  process.stdout.write(`Left out, because they or openssl are not installed: what needs ${missing.join(" and ")}.\n`);
-}
+const programs = leftOut("openssl") ? [] : all.filter((program) => !leftOut(program));
 
 let cluster: Cluster;
 let ann: { id: number; token: string };
@@ -33,7 +29,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => cluster[Symbol.asyncDispose]());
 
-describe.each(all.filter(isInstalled))("behind %s", (program) => {
+describe.each(programs)("behind %s", (program) => {
   let edge: Edge;
   beforeAll(async () => {
     edge = await startEdge(program, cluster.nodes);

@@ -2,10 +2,11 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { createPostgres, postgresUrl, redisUrl } from "../support/database.ts";
+import { createPostgres } from "../support/database.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { startProcess } from "../support/process.ts";
 import { freePort } from "../support/redis-server.ts";
+import { postgresUrl, redisUrl } from "../support/services.ts";
 import { openPlain } from "../support/wires.ts";
 
 const timeout = 60_000;

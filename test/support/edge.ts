@@ -34,10 +34,6 @@ function find(program: string): string | undefined {
   return places.map((place) => join(place, program)).find((path) => existsSync(path));
 }
 
-export function isInstalled(program: Program): boolean {
-  return find(program) !== undefined && find("openssl") !== undefined;
-}
-
 /** Puts one text in the place of another that must be there, as often as it is. */
 function replace(config: string, changes: readonly (readonly [from: string, to: string])[]): string {
   return changes.reduce((text, [from, to]) => {
