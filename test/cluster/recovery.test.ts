@@ -1,5 +1,4 @@
 /** Point-in-time recovery as docs/grow.md says it, under nodes that run on: what they and their clients make of a past that is gone. */
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { startCluster } from "../support/cluster.ts";
@@ -56,5 +55,4 @@ test("a database brought back to an earlier time: who saw what is gone reads aga
   const next = await post(node, ann.token, 1, "next");
   await reader.inbox.take("what comes now", ({ data }) => data?.id === next.body.id);
   reader.cut();
-  for (const directory of [archive, base]) rmSync(directory, { recursive: true, force: true });
 });

@@ -27,6 +27,7 @@ type Settings = Record<string, string>;
 
 export class PostgresServer implements AsyncDisposable {
   readonly #owner = owner();
+  readonly #directories: string[] = [];
   readonly directory = this.makeDirectory();
   readonly port: number;
   /** What the next start is given. */
@@ -52,10 +53,11 @@ export class PostgresServer implements AsyncDisposable {
     await this.start();
   }
 
-  /** A directory that PostgreSQL may write to. */
+  /** A directory that PostgreSQL may write to; it goes with the server. */
   makeDirectory(): string {
     const directory = mkdtempSync(join(tmpdir(), "keenchat-postgres-"));
     if (this.#owner) chownSync(directory, this.#owner.uid, this.#owner.gid);
+    this.#directories.push(directory);
     return directory;
   }
 
@@ -84,7 +86,7 @@ export class PostgresServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop("immediate");
-    rmSync(this.directory, { recursive: true, force: true, maxRetries: 10 });
+    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true, maxRetries: 10 });
   }
 
   /** False where another's leavings are still in the way. */
