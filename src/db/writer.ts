@@ -50,6 +50,8 @@ const maxBatch = 1_000;
 const maxBatchBytes = 4 * 1024 * 1024;
 const maxWaitingBytes = 64 * 1024 * 1024;
 
+const nothing = () => {};
+
 class OpenTransaction implements Transaction, BatchWrites {
   readonly connection: WriteConnection;
   readonly #drafts: Draft[] = [];
@@ -213,19 +215,28 @@ export class Writer {
   }
 
   async #run(): Promise<void> {
-    while (this.#queue.length > 0) {
+    let answer = nothing;
+    for (;;) {
       // A turn of the event loop: requests that arrived together are written together, and reads get their turn.
-      await new Promise((resolve) => setImmediate(resolve));
+      if (answer === nothing) await new Promise((resolve) => setImmediate(resolve));
       const unit = this.#queue.shift();
       if (!unit) break;
       if (this.#open.get(unit.work) === unit) this.#open.delete(unit.work);
       this.#forget(unit);
-      await this.#commit(unit);
+      const committing = this.#commit(unit);
+      // While the next transaction is on its way to another process, those of the last one are answered.
+      setImmediate(answer);
+      answer = await committing;
+      if (this.#database.shared && this.#queue.length > 0) continue;
+      answer();
+      answer = nothing;
     }
+    answer();
     this.#draining = undefined;
   }
 
-  async #commit(unit: Unit): Promise<void> {
+  /** Resolves, once it is committed and readers know, to the way to answer; where it failed, everybody has been answered. */
+  async #commit(unit: Unit): Promise<() => void> {
     const { jobs } = unit;
     let committed: { results: unknown[]; events: EventRecord[] };
     try {
@@ -233,17 +244,18 @@ export class Writer {
     } catch (error) {
       if (error instanceof AppError && error.code === "SERVICE_UNAVAILABLE" && !(error instanceof TooLongError)) this.#refuseWaiting(error);
       await this.#refuse(unit, error);
-      return;
+      return nothing;
     }
     const { results, events } = committed;
     this.#log.commit(events);
     const last = events.at(-1);
     if (last) for (const listener of this.#listeners) listener(last.seq);
-    jobs.forEach((job, index) => {
-      const result = results[index];
-      if (result instanceof AppError) job.reject(result);
-      else job.resolve(result as never);
-    });
+    return () =>
+      jobs.forEach((job, index) => {
+        const result = results[index];
+        if (result instanceof AppError) job.reject(result);
+        else job.resolve(result as never);
+      });
   }
 
   async #carryOut(connection: WriteConnection, { work, jobs }: Unit): Promise<{ results: unknown[]; events: EventRecord[] }> {
@@ -295,6 +307,6 @@ export class Writer {
   /** What failed together is tried one by one, so that one job cannot fail its neighbours. */
   async #refuse({ work, jobs }: Unit, error: unknown): Promise<void> {
     if (jobs.length === 1 || error instanceof AppError) for (const job of jobs) job.reject(error);
-    else for (const job of jobs) await this.#commit({ work, jobs: [job], size: 0 });
+    else for (const job of jobs) (await this.#commit({ work, jobs: [job], size: 0 }))();
   }
 }

@@ -25,7 +25,7 @@ afterAll(() => cluster[Symbol.asyncDispose]());
 function loseCommit(node: Node, what: "question" | "answer"): Promise<void> {
   return node.postgres.lose(
     what,
-    (question) => question.includes("commit"),
+    (question) => question.includes("commit\0"),
     (answer) => /COMMIT|ROLLBACK/.test(answer),
   );
 }
