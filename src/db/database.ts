@@ -21,8 +21,18 @@ export interface WriteConnection extends Read, BatchReads {
   run(sql: string, params: readonly Param[]): void;
   insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void;
   /** Reads the counter row and keeps every other writer waiting until this transaction ends. */
-  lockCounter(): Promise<{ seq: number; messageId: number }>;
+  lockCounter(): Promise<Counter>;
 }
+
+/** The counter row: the last position and the last message id that were given. */
+export interface Counter {
+  readonly seq: number;
+  readonly messageId: number;
+  /** The tag at the last position; null where another node has only just written it, which this statement did not see. */
+  readonly tag: string | null;
+}
+
+export const selectCounter = `select seq, message_id as "messageId", (select tag from event where event.seq = counter.seq) as tag from counter where id = 1`;
 
 export interface Database {
   readonly read: Read;

@@ -3,7 +3,7 @@ import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
-import type { Database, WriteConnection } from "./database.ts";
+import { type Counter, type Database, selectCounter, type WriteConnection } from "./database.ts";
 import { postgresOptions } from "./options.ts";
 import { hopelessAnswer, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
 
@@ -160,10 +160,9 @@ class PostgresWriteConnection implements WriteConnection {
     );
   }
 
-  async lockCounter(): Promise<{ seq: number; messageId: number }> {
-    const sql = `select seq, message_id as "messageId" from counter where id = 1 for update`;
+  async lockCounter(): Promise<Counter> {
     // Without a transaction around it the lock would be none.
-    const [counter] = await Promise.all([this.get<{ seq: number; messageId: number }>(sql, []), this.#begun]);
+    const [counter] = await Promise.all([this.get<Counter>(`${selectCounter} for update`, []), this.#begun]);
     if (!counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
     return counter;
   }

@@ -7,7 +7,7 @@ import BetterSqlite, { type Database as Handle, type Statement } from "better-sq
 import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
-import type { Database, WriteConnection } from "./database.ts";
+import { type Counter, type Database, selectCounter, type WriteConnection } from "./database.ts";
 import { sqliteOptions } from "./options.ts";
 
 /** SQLite's result codes that say "not now", not "never": the disk is full or fails, or somebody holds the file. */
@@ -113,8 +113,8 @@ class SqliteWriteConnection extends Statements implements WriteConnection {
     for (const row of rows) statement.run(...row);
   }
 
-  async lockCounter(): Promise<{ seq: number; messageId: number }> {
-    return this.prepare(`select seq, message_id as "messageId" from counter where id = 1`).get() as { seq: number; messageId: number };
+  async lockCounter(): Promise<Counter> {
+    return this.prepare(selectCounter).get() as Counter;
   }
 }
 

@@ -265,8 +265,8 @@ export class Writer {
       this.#findSessions(connection, jobs),
       work.read(connection, jobs.map((job) => job.value) as never[]),
     ]);
-    if (counter.seq < this.#log.head.seq) {
-      // A restored backup: what would be written here is behind what this process has shown. The look at it starts a new history.
+    if (this.#log.contradicts(counter)) {
+      // A restored backup: what would be written here is not behind what this process has shown. The look at it starts a new history.
       this.#log.fresh().catch(() => {});
       throw new AppError("SERVICE_UNAVAILABLE", "The database has gone back to an earlier time.", { retryAfterSeconds: 1 });
     }

@@ -81,7 +81,11 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
     expect(await database.read.all("select id from channel order by id", [])).toEqual([{ id: 1 }, { id: 2 }]);
     await database.transaction(put("d", "1"));
     expect(await settings()).toEqual([{ name: "d", value: "1" }]);
-    expect(await database.transaction((connection) => connection.lockCounter())).toEqual({ seq: 0, messageId: 0 });
+    expect(await database.transaction((connection) => connection.lockCounter())).toEqual({
+      seq: 0,
+      messageId: 0,
+      tag: expect.stringMatching(/^[\w-]+$/),
+    });
   });
 
   test("does what it is told in that order, SQL also where nobody waits in between", async () => {
