@@ -186,7 +186,8 @@ export class Feed<Frame> {
       // Positions have no holes: one that is missing was pruned under the replay.
       if (events[0]?.seq === this.#position.seq + 1) this.#replay(events);
       else this.#startOver();
-      await yieldToOthers();
+      // Not once it is level: a turn later there may be a commit more, and so for as long as somebody writes.
+      if (this.#position.seq < this.#around.log.head.seq) await yieldToOthers();
     }
   }
 
