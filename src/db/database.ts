@@ -5,7 +5,7 @@ import { AppError } from "../core/errors.ts";
 /** A change that takes longer than the database is given for it. It says nothing of the others. */
 export class TooLongError extends AppError {
   constructor(cause: unknown) {
-    super("SERVICE_UNAVAILABLE", "This takes the database too long.", { cause });
+    super("SERVICE_UNAVAILABLE", "This takes the database too long.", { cause, retryAfterSeconds: 1 });
   }
 }
 
