@@ -9,6 +9,7 @@ import { measured } from "../support/measured.ts";
 import { freePort } from "../support/redis-server.ts";
 import { leftOut } from "../support/services.ts";
 import { connect, majors, transports } from "../support/socket-io.ts";
+import { until } from "../support/wait.ts";
 import { followingWires, openSse, PlainClient } from "../support/wires.ts";
 
 const timeout = 90_000 * long;
@@ -110,7 +111,11 @@ describe.each(programs)("behind %s", (program) => {
     for (const index of [0, 1, 2]) {
       await cluster.node(index).process.end("SIGKILL");
       await load.more(10);
-      await cluster.start(index);
+      const { restUrl } = await cluster.start(index);
+      // The next one dies once the proxy has found this one again.
+      await until("posts at the new node", 30_000, async () =>
+        (await (await fetch(`${restUrl}/metrics`)).text()).includes('operation="message.post"'),
+      );
       await load.more(10);
     }
     await stream.ended;
