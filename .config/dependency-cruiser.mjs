@@ -21,7 +21,7 @@ const arrows = [
 ];
 
 /** What of this repository there is to import; packages are knip's to watch. */
-const ours = "^(src|client|web|test|bench)/";
+const ours = "^(src|client|web|test|bench|deploy)/";
 
 export default {
   forbidden: [
@@ -44,7 +44,7 @@ export default {
       severity: "error",
       comment: "The client knows the server's types, from one place.",
       from: { path: "^client/" },
-      to: { path: "^(src|web|test|bench)/", pathNot: "^src/api\\.ts$" },
+      to: { path: "^(src|web|test|bench|deploy)/", pathNot: "^src/api\\.ts$" },
     },
     {
       name: "client-imports-types-only",
@@ -58,7 +58,7 @@ export default {
       severity: "error",
       comment: "The web app is a client like any other.",
       from: { path: "^web/" },
-      to: { path: "^(src|test|bench)/" },
+      to: { path: "^(src|test|bench|deploy)/" },
     },
     { name: "no-cycles", severity: "error", from: { path: ours }, to: { circular: true } },
     { name: "no-barrels", severity: "error", comment: "No index.ts in src.", from: {}, to: { path: "^src/.*index[.]ts$" } },

@@ -8,17 +8,17 @@ import type { Bus } from "./bus.ts";
 import type { Clock } from "./clock.ts";
 
 /** What nodes say of themselves about one thing. */
-export interface Subject {
+export interface PeerTopic {
   /** What this node says; JSON. */
   say(): unknown;
   /** What another one says; undefined: it is gone. A newer version may say what this one does not know. */
   hear(node: string, said: unknown): void;
 }
 
-/** `says` is by subject; null: the node leaves. */
+/** `says` is by topic; null: the node leaves. */
 const Beat = z.object({ node: z.string(), says: z.record(z.string(), z.unknown()).nullable() });
 
-const topic = "peers";
+const busTopic = "peers";
 const beatMs = 1_000;
 const maxSilence = 15;
 
@@ -26,7 +26,7 @@ export class Peers {
   /** This node's name on the bus: another one for each start. */
   readonly node: string;
   readonly #bus: Bus;
-  readonly #subjects = new Map<string, Subject>();
+  readonly #topics = new Map<string, PeerTopic>();
   /** Our own beats that came back since the last sign of life of each. */
   readonly #silence = new Map<string, number>();
   readonly #stop: (() => void)[];
@@ -34,7 +34,7 @@ export class Peers {
   constructor(bus: Bus, clock: Clock, node: string) {
     this.node = node;
     this.#bus = bus;
-    this.#stop = [bus.subscribe(topic, (text) => this.#receive(text)), clock.every(beatMs, () => this.#beat())];
+    this.#stop = [bus.subscribe(busTopic, (text) => this.#receive(text)), clock.every(beatMs, () => this.#beat())];
   }
 
   /** How many nodes there are, this one among them. */
@@ -42,9 +42,9 @@ export class Peers {
     return this.#silence.size + 1;
   }
 
-  /** Adds a subject to every beat from the next one on. */
-  about(name: string, subject: Subject): void {
-    this.#subjects.set(name, subject);
+  /** Adds a topic to every beat from the next one on. */
+  about(name: string, topic: PeerTopic): void {
+    this.#topics.set(name, topic);
   }
 
   /** Takes anything else that a node said as a sign of life. */
@@ -58,11 +58,11 @@ export class Peers {
   }
 
   #send(says: z.infer<typeof Beat>["says"]): void {
-    this.#bus.publish(topic, JSON.stringify({ node: this.node, says }));
+    this.#bus.publish(busTopic, JSON.stringify({ node: this.node, says }));
   }
 
   #beat(): void {
-    this.#send(Object.fromEntries([...this.#subjects].map(([name, subject]) => [name, subject.say()])));
+    this.#send(Object.fromEntries([...this.#topics].map(([name, topic]) => [name, topic.say()])));
   }
 
   #receive(text: string): void {
@@ -73,7 +73,7 @@ export class Peers {
     else if (says === null) this.#forget(node);
     else {
       this.heard(node);
-      for (const [name, subject] of this.#subjects) if (says[name] !== undefined) subject.hear(node, says[name]);
+      for (const [name, topic] of this.#topics) if (says[name] !== undefined) topic.hear(node, says[name]);
     }
   }
 
@@ -85,6 +85,6 @@ export class Peers {
   }
 
   #forget(node: string): void {
-    if (this.#silence.delete(node)) for (const subject of this.#subjects.values()) subject.hear(node, undefined);
+    if (this.#silence.delete(node)) for (const topic of this.#topics.values()) topic.hear(node, undefined);
   }
 }

@@ -2,20 +2,12 @@
  * Owns writing: one queue, one transaction at a time, rows and events together, the answer after the commit.
  * Jobs of the same batch that wait together share one transaction and one flush of the disk.
  */
-import type { z } from "zod";
 import type { Clock } from "../core/clock.ts";
-import type { Batch, BatchWrites, Caller, Entity, Param, Subject, Transaction } from "../core/context.ts";
+import type { Batch, Caller, Transaction } from "../core/context.ts";
 import { AppError, invalidToken } from "../core/errors.ts";
-import type { EventDefinition } from "../core/events/event.ts";
-import { blankEvents } from "../core/events/internal.ts";
 import type { EventLog, EventRecord } from "../core/events/log.ts";
 import { type Database, TooLongError, type WriteConnection } from "./database.ts";
-
-interface Draft {
-  readonly name: string;
-  readonly payload: string;
-  readonly subject: Subject;
-}
+import { OpenTransaction } from "./open-transaction.ts";
 
 interface Job {
   readonly value: unknown;
@@ -51,77 +43,6 @@ const maxBatchBytes = 4 * 1024 * 1024;
 const maxWaitingBytes = 64 * 1024 * 1024;
 
 const nothing = () => {};
-
-class OpenTransaction implements Transaction, BatchWrites {
-  readonly connection: WriteConnection;
-  readonly #drafts: Draft[] = [];
-  readonly #blanked: Subject[] = [];
-  readonly #counter: { seq: number; messageId: number };
-  readonly now: number;
-
-  constructor(connection: WriteConnection, counter: { seq: number; messageId: number }, now: number) {
-    this.connection = connection;
-    this.#counter = counter;
-    this.now = now;
-  }
-
-  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
-    return this.connection.find(entity, where);
-  }
-  insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
-    return this.connection.insert(entity, row);
-  }
-  update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
-    return this.connection.update(entity, where, changes);
-  }
-  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
-    return this.connection.remove(entity, where);
-  }
-  all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
-    return this.connection.all(sql, params);
-  }
-  get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
-    return this.connection.get(sql, params);
-  }
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
-    this.connection.insertMany(table, columns, rows);
-  }
-
-  nextMessageId(): number {
-    this.#counter.messageId += 1;
-    return this.#counter.messageId;
-  }
-
-  append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject: Subject = {}): void {
-    this.#drafts.push({ name: event.name, payload: JSON.stringify(data), subject });
-  }
-
-  blank(subject: Subject): void {
-    const { channelId: channel_id, messageId: message_id } = subject;
-    this.#blanked.push(subject);
-    this.append(blankEvents, { channel_id, message_id });
-  }
-
-  /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
-  finish(tag: string): EventRecord[] {
-    for (const { messageId, channelId } of this.#blanked) {
-      if (messageId === undefined) this.connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
-      else this.connection.run("update event set payload = null where message_id = ?", [messageId]);
-    }
-    const events = this.#drafts.map(({ name, payload, subject }, index): EventRecord => {
-      const { channelId = null, messageId = null } = subject;
-      return { seq: this.#counter.seq + index + 1, tag, name, channelId, messageId, payload, at: this.now };
-    });
-    this.#counter.seq += events.length;
-    this.insertMany(
-      "event",
-      ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
-      events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
-    );
-    this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
-    return events;
-  }
-}
 
 export class Writer {
   readonly #database: Database;
@@ -225,13 +146,12 @@ export class Writer {
       this.#forget(unit);
       const committing = this.#commit(unit);
       // While the next transaction is on its way to another process, those of the last one are answered.
-      setImmediate(answer);
+      if (answer !== nothing) setImmediate(answer);
       answer = await committing;
       if (this.#database.shared && this.#queue.length > 0) continue;
       answer();
       answer = nothing;
     }
-    answer();
     this.#draining = undefined;
   }
 

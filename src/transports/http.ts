@@ -103,11 +103,6 @@ export function methodNotAllowed(response: ServerResponse, methods: readonly str
   return new AppError("METHOD_NOT_SUPPORTED");
 }
 
-/** Whether an answer is for whoever asked alone: it is to a token, or holds one. */
-function isPersonal({ method, url = "", headers }: IncomingMessage): boolean {
-  return headers.authorization !== undefined || method === "POST" || /[?&](auth|connectionParams)=/.test(url);
-}
-
 function observe(exchange: Exchange, onAnswer: NonNullable<ListenerOptions["onAnswer"]>): void {
   const { response } = exchange;
   const start = performance.now();
@@ -135,7 +130,8 @@ export function createRequestListener({ cors, handle, onError, draining, onAnswe
     response.setHeader("Referrer-Policy", "no-referrer");
     response.setHeader("X-Content-Type-Options", "nosniff");
     cors.setHeaders({ request, response });
-    if (isPersonal(request)) response.setHeader("Cache-Control", "no-store");
+    // What may be kept says so itself: files do.
+    response.setHeader("Cache-Control", "no-store");
     if (draining()) {
       response.setHeader("Connection", "close");
       throw new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });

@@ -74,7 +74,6 @@ export function createMetrics({ token, originOf, gauges }: MetricsOptions) {
     },
     async answer({ request, response }: Exchange): Promise<void> {
       admit(request);
-      response.setHeader("Cache-Control", "no-store");
       send(response, 200, await all.metrics(), all.contentType);
     },
   };

@@ -56,7 +56,6 @@ export async function streamEvents(
   }))) as Follow<unknown>;
 
   response.setHeader("Content-Type", "text/event-stream; charset=utf-8");
-  response.setHeader("Cache-Control", "no-store");
   response.setHeader("X-Accel-Buffering", "no");
   if (request.method === "HEAD") {
     response.end();

@@ -50,6 +50,8 @@ describe.each(named)("$name", ({ method, path, takesBody }) => {
       expect(status).toBe(401);
       expect(headers.get("cache-control")).toBe("no-store");
     }
+    const encoded = await request(server, method, `${path}?%61uth=nonsense`, body);
+    expect(encoded.headers.get("cache-control")).toBe("no-store");
     const repeated = await request(server, method, `${path}?auth=a&auth=a`, body);
     expect(repeated.status).toBe(400);
     expect(repeated.headers.get("cache-control")).toBe("no-store");

@@ -1,4 +1,4 @@
-/** What was measured of what ARCHITECTURE promises: a line each in one table, at the end of the run. */
+/** What was measured of what src/README.md guarantees: a line each in one table, at the end of the run. */
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,0 +1,84 @@
+/** Owns a transaction that is open: what a change may do in it, and the events that become its last rows. */
+import type { z } from "zod";
+import type { BatchWrites, Entity, Param, Subject, Transaction } from "../core/context.ts";
+import type { EventDefinition } from "../core/events/event.ts";
+import { blankEvents } from "../core/events/internal.ts";
+import type { EventRecord } from "../core/events/log.ts";
+import type { WriteConnection } from "./database.ts";
+
+interface Draft {
+  readonly name: string;
+  readonly payload: string;
+  readonly subject: Subject;
+}
+
+export class OpenTransaction implements Transaction, BatchWrites {
+  readonly connection: WriteConnection;
+  readonly #drafts: Draft[] = [];
+  readonly #blanked: Subject[] = [];
+  readonly #counter: { seq: number; messageId: number };
+  readonly now: number;
+
+  constructor(connection: WriteConnection, counter: { seq: number; messageId: number }, now: number) {
+    this.connection = connection;
+    this.#counter = counter;
+    this.now = now;
+  }
+
+  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
+    return this.connection.find(entity, where);
+  }
+  insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
+    return this.connection.insert(entity, row);
+  }
+  update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
+    return this.connection.update(entity, where, changes);
+  }
+  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
+    return this.connection.remove(entity, where);
+  }
+  all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
+    return this.connection.all(sql, params);
+  }
+  get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
+    return this.connection.get(sql, params);
+  }
+  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
+    this.connection.insertMany(table, columns, rows);
+  }
+
+  nextMessageId(): number {
+    this.#counter.messageId += 1;
+    return this.#counter.messageId;
+  }
+
+  append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject: Subject = {}): void {
+    this.#drafts.push({ name: event.name, payload: JSON.stringify(data), subject });
+  }
+
+  blank(subject: Subject): void {
+    const { channelId: channel_id, messageId: message_id } = subject;
+    this.#blanked.push(subject);
+    this.append(blankEvents, { channel_id, message_id });
+  }
+
+  /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
+  finish(tag: string): EventRecord[] {
+    for (const { messageId, channelId } of this.#blanked) {
+      if (messageId === undefined) this.connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
+      else this.connection.run("update event set payload = null where message_id = ?", [messageId]);
+    }
+    const events = this.#drafts.map(({ name, payload, subject }, index): EventRecord => {
+      const { channelId = null, messageId = null } = subject;
+      return { seq: this.#counter.seq + index + 1, tag, name, channelId, messageId, payload, at: this.now };
+    });
+    this.#counter.seq += events.length;
+    this.insertMany(
+      "event",
+      ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
+      events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
+    );
+    this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
+    return events;
+  }
+}
