@@ -23,6 +23,8 @@ async function main(): Promise<void> {
     // After, not before: without a listener for a moment, a signal that has come is lost.
     for (const listener of before) process.off(signal, listener);
   }
+  process.on("unhandledRejection", (error) => logger.error({ err: error }, "a promise was left alone"));
+  process.on("uncaughtException", (error) => logger.error({ err: error }, "an error was left alone"));
   const keenchat = await startKeenchat(config, { logger });
 
   stop = () => {
@@ -38,8 +40,6 @@ async function main(): Promise<void> {
   };
   // The launcher (server.js under an old Node) was killed: so is this.
   process.on("disconnect", () => process.exit(1));
-  process.on("unhandledRejection", (error) => logger.error({ err: error }, "a promise was left alone"));
-  process.on("uncaughtException", (error) => logger.error({ err: error }, "an error was left alone"));
 
   process.stdout.on("error", () => {});
   // Said last: whoever reads it may stop us at once.

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { AppError, describeError, type ErrorDescription, toErrorBody } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
 import { checkHost, parseTarget, type Target } from "./gate.ts";
-import { Turns } from "./turns.ts";
+import { takeTurn } from "./turns.ts";
 
 export interface Exchange {
   readonly request: IncomingMessage;
@@ -146,14 +146,13 @@ export function createRequestListener({ cors, handle, onError, draining, onAnswe
     await handle(exchange);
   }
 
-  const turns = new Turns();
   return (request: IncomingMessage, response: ServerResponse): void => {
     const requestId = nextRequestId();
     request.on("error", () => {});
     response.on("error", () => {});
     // Kept alive, it would hold up the stop.
     response.on("finish", () => draining() && request.socket.end());
-    turns.take(request, response, () =>
+    takeTurn(request, response, () =>
       answer(request, response, requestId).catch((error: unknown) => {
         const description = sendError(response, error, (described) => toErrorBody(described, requestId));
         if (description.code === "INTERNAL_SERVER_ERROR") onError(error, requestId);

@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { ConfigError } from "../config.ts";
 import { AppError, describeError, toErrorBody } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
+import { isUnderWay } from "./turns.ts";
 
 interface PortOptions {
   /** The variable to name when the port cannot be had. */
@@ -77,11 +78,13 @@ async function listen({ variable, port, host, onRequest, onUpgrade }: PortOption
   server.on("upgrade", onUpgrade);
   // Node leaves the answer to CONNECT to us; it gets the one that any other request to no path gets.
   server.on("connect", (request: IncomingMessage, socket: Socket) => {
+    socket.on("error", () => socket.destroy());
+    // Sent ahead of an answer that is still to come, it has no way to one of its own.
+    if (isUnderWay(socket)) return void socket.destroy();
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.on("finish", () => socket.destroySoon());
-    socket.on("error", () => socket.destroy());
     onRequest(request, response);
   });
   server.on("clientError", refuseBare);

@@ -1,29 +1,34 @@
 /** Owns whose turn it is on a connection whose client does not wait for its answers: one request is under way, the rest wait on its side. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
-export class Turns {
-  readonly #waiting = new WeakMap<Socket, (() => void)[]>();
+/** What waits behind the request under way, by connection; none where nothing is. */
+const waitingOn = new WeakMap<Duplex, (() => void)[]>();
 
-  take({ socket }: IncomingMessage, response: ServerResponse, begin: () => void): void {
-    const waiting = this.#waiting.get(socket);
-    if (waiting) {
-      socket.pause();
-      waiting.push(() => this.#begin(socket, response, begin));
-      return;
-    }
-    this.#waiting.set(socket, []);
-    this.#begin(socket, response, begin);
-  }
+/** Whether an answer is still to come on a connection, so that nothing else may be written to it. */
+export function isUnderWay(socket: Duplex): boolean {
+  return waitingOn.has(socket);
+}
 
-  #begin(socket: Socket, response: ServerResponse, begin: () => void): void {
-    response.once("close", () => {
-      const waiting = socket.destroyed ? undefined : this.#waiting.get(socket);
-      const next = waiting?.shift();
-      if (waiting?.length === 0) socket.resume();
-      if (next) next();
-      else this.#waiting.delete(socket);
-    });
+/** Begins a request when the one before it has been answered. */
+export function takeTurn({ socket }: IncomingMessage, response: ServerResponse, begin: () => void): void {
+  const start = () => {
+    response.once("close", next);
     begin();
+  };
+  const next = () => {
+    const waiting = socket.destroyed ? undefined : waitingOn.get(socket);
+    const following = waiting?.shift();
+    if (waiting?.length === 0) socket.resume();
+    if (following) following();
+    else waitingOn.delete(socket);
+  };
+  const waiting = waitingOn.get(socket);
+  if (waiting) {
+    socket.pause();
+    waiting.push(start);
+    return;
   }
+  waitingOn.set(socket, []);
+  start();
 }

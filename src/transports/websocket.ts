@@ -11,6 +11,7 @@ import { readReading } from "./shim.ts";
 import { Connection, type Protocol, type SocketOptions, type Upgrade } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
 import { announcesParams, isTrpcFrame, TrpcSocket } from "./trpc-ws.ts";
+import { isUnderWay } from "./turns.ts";
 
 export interface WebSocketOptions extends SocketOptions {
   readonly socketIo: SocketIo;
@@ -129,6 +130,7 @@ export function createWebSockets(options: WebSocketOptions) {
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       const requestId = nextRequestId();
       socket.on("error", ignore);
+      if (isUnderWay(socket)) return void socket.destroy();
       try {
         const admitted = admit(request, requestId);
         if (!admitted) {

@@ -177,6 +177,18 @@ test("several requests in one packet are answered in their order", async () => {
   expect(text.match(/HTTP\/1\.1 \d{3}/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 404", "HTTP/1.1 200"]);
 });
 
+test.each([
+  ["CONNECT", "CONNECT somewhere:1 HTTP/1.1\r\nHost: somewhere:1\r\n\r\n"],
+  ["an upgrade", upgrade("/", key)],
+])("%s that was sent ahead of an answer ends its connection, and writes nothing into it", async (_name, ahead) => {
+  for (const port of ports) {
+    const text = await sendRaw(server[port], `GET /live HTTP/1.1\r\nHost: a\r\n\r\n${ahead}`);
+    expect(text).not.toContain("HTTP/1.1 101");
+    expect(text.match(/HTTP\/1\.1 /g)?.length ?? 0).toBeLessThan(2);
+  }
+  expect((await request(server, "GET", "/live")).status).toBe(200);
+});
+
 test("a request that was sent ahead waits for the answer before it, and nobody else does", async () => {
   const { token } = await signUp(server, "ahead");
   const connection = await openRaw(server.restUrl);
