@@ -28,11 +28,9 @@ export interface WriteConnection extends Read, BatchReads {
 export interface Counter {
   readonly seq: number;
   readonly messageId: number;
-  /** The tag at the last position; null where another node has only just written it, which this statement did not see. */
-  readonly tag: string | null;
+  /** The tag at the last position. */
+  readonly tag: string;
 }
-
-export const selectCounter = `select seq, message_id as "messageId", (select tag from event where event.seq = counter.seq) as tag from counter where id = 1`;
 
 export interface Database {
   readonly read: Read;

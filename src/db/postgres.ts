@@ -3,7 +3,7 @@ import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
-import { type Counter, type Database, selectCounter, type WriteConnection } from "./database.ts";
+import type { Counter, Database, WriteConnection } from "./database.ts";
 import { postgresOptions } from "./options.ts";
 import { hopelessAnswer, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
 
@@ -161,9 +161,14 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   async lockCounter(): Promise<Counter> {
-    // Without a transaction around it the lock would be none.
-    const [counter] = await Promise.all([this.get<Counter>(`${selectCounter} for update`, []), this.#begun]);
-    if (!counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
+    const [locked, counter] = await Promise.all([
+      this.get(`select id from counter where id = 1 for update`, []),
+      // After the lock: a statement that waited for it still sees what was there before.
+      this.get<Counter>(`select c.seq, c.message_id as "messageId", e.tag from counter c join event e on e.seq = c.seq where c.id = 1`, []),
+      // Without a transaction around it the lock would be none.
+      this.#begun,
+    ]);
+    if (!locked || !counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
     return counter;
   }
 

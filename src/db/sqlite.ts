@@ -7,7 +7,7 @@ import BetterSqlite, { type Database as Handle, type Statement } from "better-sq
 import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
-import { type Counter, type Database, selectCounter, type WriteConnection } from "./database.ts";
+import type { Counter, Database, WriteConnection } from "./database.ts";
 import { sqliteOptions } from "./options.ts";
 
 /** SQLite's result codes that say "not now", not "never": the disk is full or fails, or somebody holds the file. */
@@ -114,7 +114,8 @@ class SqliteWriteConnection extends Statements implements WriteConnection {
   }
 
   async lockCounter(): Promise<Counter> {
-    return this.prepare(selectCounter).get() as Counter;
+    const sql = `select c.seq, c.message_id as "messageId", e.tag from counter c join event e on e.seq = c.seq where c.id = 1`;
+    return this.prepare(sql).get() as Counter;
   }
 }
 

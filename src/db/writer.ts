@@ -190,7 +190,7 @@ export class Writer {
       this.#log.fresh().catch(() => {});
       throw new AppError("SERVICE_UNAVAILABLE", "The database has gone back to an earlier time.", { retryAfterSeconds: 1 });
     }
-    const admitted = jobs.filter(({ caller }) => !caller || !sessions || sessions.has(caller.sessionId));
+    const admitted = jobs.filter(({ caller }) => !caller || sessions.has(caller.sessionId));
     if (admitted.length === 0) throw invalidToken();
     const transaction = new OpenTransaction(connection, counter, this.#clock.now());
     const values = admitted.map((job) => job.value) as never[];
@@ -202,9 +202,8 @@ export class Writer {
     };
   }
 
-  /** Which sessions of the callers are still there; undefined where no other node can have ended one. */
-  async #findSessions(connection: WriteConnection, jobs: readonly Job[]): Promise<ReadonlySet<number> | undefined> {
-    if (!this.#database.shared) return undefined;
+  /** Which sessions of the callers are still there: one may have ended while its change waited, here or on another node. */
+  async #findSessions(connection: WriteConnection, jobs: readonly Job[]): Promise<ReadonlySet<number>> {
     const ids = new Set(jobs.flatMap(({ caller }) => (caller ? [caller.sessionId] : [])));
     const rows = await connection.findMany<{ id: number }>(
       "session",

@@ -6,17 +6,23 @@ const Counts = z.array(z.tuple([z.string(), z.int()]));
 
 /** An address with less than this share of the limit on a node is not worth telling the others. */
 const toldShare = 1 / 16;
+/** For how many of our own beats another node's word holds. */
+const maxBeats = 3;
 
 export class Addresses {
   readonly #max: number;
   readonly #here = new Map<string, number>();
-  /** By node. */
-  readonly #elsewhere = new Map<string, ReadonlyMap<string, number>>();
+  /** By node: its word, and our own beats since. */
+  readonly #elsewhere = new Map<string, { readonly counts: ReadonlyMap<string, number>; beats: number }>();
 
   constructor(max: number, peers: Peers) {
     this.#max = max;
     peers.about("addresses", {
-      say: () => [...this.#here].filter(([, count]) => count >= max * toldShare),
+      say: () => {
+        // A dead node's people come back at once, and would find no place while its word still held.
+        for (const [node, word] of this.#elsewhere) if (++word.beats > maxBeats) this.#elsewhere.delete(node);
+        return [...this.#here].filter(([, count]) => count >= max * toldShare);
+      },
       hear: (node, said) => this.#hear(node, said),
     });
   }
@@ -25,7 +31,7 @@ export class Addresses {
   take(address: string): boolean {
     const here = this.#here.get(address) ?? 0;
     let all = here;
-    for (const counts of this.#elsewhere.values()) all += counts.get(address) ?? 0;
+    for (const { counts } of this.#elsewhere.values()) all += counts.get(address) ?? 0;
     if (all >= this.#max) return false;
     this.#here.set(address, here + 1);
     return true;
@@ -39,7 +45,7 @@ export class Addresses {
 
   #hear(node: string, said: unknown): void {
     const { success, data } = Counts.safeParse(said);
-    if (success && data.length > 0) this.#elsewhere.set(node, new Map(data));
+    if (success && data.length > 0) this.#elsewhere.set(node, { counts: new Map(data), beats: 0 });
     else this.#elsewhere.delete(node);
   }
 }

@@ -300,7 +300,7 @@ export class TrpcSocket implements Protocol, Socket {
   }
 
   #callNext(): void {
-    while (this.#waiting.length > 0 && this.#mayCall()) {
+    while (this.open && this.#waiting.length > 0 && this.#mayCall()) {
       this.#dispatch(this.#waiting.shift());
       if (this.#waiting.length === 0) this.#connection.resume();
     }
@@ -325,6 +325,7 @@ export class TrpcSocket implements Protocol, Socket {
   closed(): void {
     for (const feed of this.#feeds.values()) feed?.close();
     this.#feeds.clear();
+    this.#waiting.length = 0;
     this.#adapter?.emit("close");
     for (const callback of this.#onClose?.values() ?? []) callback();
     this.#onClose = undefined;

@@ -249,6 +249,33 @@ describe("on one tRPC socket", () => {
     await client.close();
   });
 
+  test("calls that wait are not carried out for a session that has ended", async () => {
+    await using server = await startServer({ MAX_CALLS_PER_SOCKET: "1" });
+    const { token } = await signUp(server, "ann");
+    const { client, send } = await openRaw(server, token);
+    const input = { username: "ann", password: "not this one" };
+    const posting = (id: number) => ({
+      id,
+      method: "mutation",
+      params: { path: "message.post", input: { channel_id: 1, message_text: "late" } },
+    });
+    // Its password takes a while to compare; the posts wait behind it.
+    send([
+      { id: 1, method: "mutation", params: { path: "auth.login", input } },
+      ...Array.from({ length: 19 }, (_, index) => posting(2 + index)),
+    ]);
+    await request(server, "DELETE", "/auth", { token });
+    await within(10_000, "the close", client.closed);
+    const { token: other } = await signUp(server, "bob");
+    await request(server, "POST", "/message", { token: other, body: { channel_id: 1, message_text: "marker" } });
+    const { body } = await request(server, "GET", "/message");
+    expect(body.at(-1).message_text).toBe("marker");
+    const before = body.length;
+    await signUp(server, "carl");
+    expect((await request(server, "GET", "/message")).body).toHaveLength(before);
+    expect(before).toBeLessThan(20);
+  });
+
   test("one key posted fifty times at once over one socket is one message", async () => {
     await using server = await startServer();
     const { id: user_id, token } = await signUp(server, "ann");
