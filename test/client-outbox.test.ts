@@ -161,3 +161,33 @@ test("what was written goes out by itself once the server can be reached, but ne
   hook.unmount();
   network.close();
 });
+
+test("what one page gave up, another page of the same writer does not send, and sends the rest", async () => {
+  const vic = await signUpClient(server, "vic");
+  const { id } = await vic.channel.post({ title: "two pages" });
+  const shelf = new Shelf();
+  let isFull = true;
+  const full: typeof fetch = async (input, init) =>
+    isFull && String(input).includes("message.post") ? Response.json({}, { status: 503 }) : fetch(input, init);
+  const open = () => openPage({ url: server.restUrl, token: vic.token.current ?? "", fetch: full }, id, shelf);
+  const here = open();
+  await here.hook.values.take("loaded", ({ status }) => status === "loaded");
+  here.hook.current.post("taken back");
+  here.hook.current.post("kept");
+  await here.hook.values.take("the failure", ({ pending: [first] }) => first?.error !== undefined, 10_000);
+  const there = open();
+  const { pending } = await there.hook.values.take(
+    "both",
+    ({ pending: both }) => both.length === 2 && both[0]?.error !== undefined,
+    10_000,
+  );
+  here.hook.current.discard(pending[0]?.client_message_id ?? "");
+  isFull = false;
+  there.hook.current.retry(pending[0]?.client_message_id ?? "");
+  await there.hook.values.take("what was kept", ({ messages, pending: left }) => messages.length === 1 && left.length === 0, 10_000);
+  expect(texts(await vic.message.list({ channel_id: id }))).toEqual(["kept"]);
+  for (const { hook, client } of [here, there]) {
+    hook.unmount();
+    client.close();
+  }
+});

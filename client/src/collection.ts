@@ -4,6 +4,8 @@ export class Collection<Item extends { id: number }> {
   readonly #items = new Map<number, Item>();
   /** What an event has told of is never overwritten by a page: the page may have been read before. The last event of a thing is the truth. */
   readonly #told = new Set<number>();
+  /** What events told of things that no page has brought yet. */
+  readonly #early = new Map<number, Item>();
   #list: readonly Item[] | undefined = [];
 
   /** Ascending; the same array until something changes. */
@@ -14,7 +16,13 @@ export class Collection<Item extends { id: number }> {
 
   /** From a page, or the answer to a call. */
   fill(items: readonly Item[]): void {
-    for (const item of items) if (!this.#told.has(item.id)) this.#set(item);
+    for (const item of items) if (!this.#told.has(item.id)) this.#set(this.#early.get(item.id) ?? item);
+    this.#early.clear();
+  }
+
+  /** From an event, about a thing that only a page still on its way may bring. */
+  expect(item: Item): void {
+    this.#early.set(item.id, item);
   }
 
   /** From an event. */

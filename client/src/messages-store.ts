@@ -78,7 +78,10 @@ export class MessagesStore extends Store<MessagesState> {
       const message = event.data;
       if (message.channel_id !== this.#channelId) return;
       const first = this.state.messages[0];
-      if (this.state.hasOlder && first && message.id < first.id) return;
+      if (this.state.hasOlder && first && message.id < first.id) {
+        if (this.state.loadingOlder) this.#messages.expect(message);
+        return;
+      }
       this.#messages.put(message);
       this.set({ messages: this.#messages.list });
     }

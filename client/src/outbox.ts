@@ -13,6 +13,8 @@ type Owner = number | string | null;
 interface Item {
   readonly owner: Owner;
   readonly message: PendingMessage;
+  /** Whether the storage has it; where it has it no more, another page has given it up. */
+  readonly stored?: Promise<boolean>;
 }
 
 export class Outbox {
@@ -54,8 +56,7 @@ export class Outbox {
   add(channelId: number, messageText: string): void {
     const id = createClientMessageId();
     const message = { client_message_id: id, channel_id: channelId, message_text: messageText, time: Date.now() };
-    this.#keep({ owner: this.#owner, message });
-    this.#change([...this.#items, { owner: this.#owner, message }]);
+    this.#change([...this.#items, this.#keep({ owner: this.#owner, message })]);
     this.#send();
   }
 
@@ -82,16 +83,38 @@ export class Outbox {
     if (userId === undefined) return this.#change(this.#items);
     const token = this.#client.token.current;
     this.#change(this.#items.map((item) => (item.owner === token ? { ...item, owner: userId } : item)));
-    for (const item of this.#items) this.#keep(item);
-    const kept = (await this.#storage?.list(userId)) ?? [];
+    this.#change(this.#items.map((item) => (item.stored ? item : this.#keep(item))));
+    const kept = await this.#list(userId);
     const known = new Set(this.#items.map(({ message }) => message.client_message_id));
-    const added = kept.filter((message) => !known.has(message.client_message_id)).map((message) => ({ owner: userId, message }));
+    const added = kept
+      .filter((message) => !known.has(message.client_message_id))
+      .map((message) => ({ owner: userId, message, stored: Promise.resolve(true) }));
     this.#change([...added, ...this.#items].sort((one, other) => one.message.time - other.message.time));
     this.#send();
   }
 
-  #keep({ owner, message: { error, ...message } }: Item): void {
-    if (typeof owner === "number") this.#storage?.set(owner, message);
+  #keep(item: Item): Item {
+    const { owner, message } = item;
+    if (typeof owner !== "number" || !this.#storage) return item;
+    const { error, ...kept } = message;
+    this.#storage.set(owner, kept);
+    return { ...item, stored: this.#has(owner, message) };
+  }
+
+  async #list(userId: number): Promise<readonly PendingMessage[]> {
+    try {
+      return (await this.#storage?.list(userId)) ?? [];
+    } catch {
+      return [];
+    }
+  }
+
+  async #has(userId: number, { client_message_id }: PendingMessage): Promise<boolean> {
+    return (await this.#list(userId)).some((message) => message.client_message_id === client_message_id);
+  }
+
+  async #isGivenUpElsewhere({ owner, message, stored }: Item): Promise<boolean> {
+    return typeof owner === "number" && ((await stored) ?? false) && !(await this.#has(owner, message));
   }
 
   /** Sends what waits, one after the other: what comes first in the outbox comes first in the channel. */
@@ -101,7 +124,17 @@ export class Outbox {
     const next = this.#items.find(({ owner, message }) => owner === this.#owner && (message.error?.transient ?? true));
     if (!next) return;
     this.#isSending = true;
-    void this.#post(next.message);
+    if (next.stored) void this.#postUnlessGivenUp(next);
+    else void this.#post(next.message);
+  }
+
+  async #postUnlessGivenUp(item: Item): Promise<void> {
+    const isGivenUp = await this.#isGivenUpElsewhere(item);
+    if (isGivenUp) this.drop(item.message.client_message_id);
+    // Meanwhile it may have been dropped here, or somebody else have come.
+    if (!isGivenUp && item.owner === this.#owner && this.#items.includes(item)) return this.#post(item.message);
+    this.#isSending = false;
+    this.#send();
   }
 
   async #post({ client_message_id, channel_id, message_text }: PendingMessage): Promise<void> {

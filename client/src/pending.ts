@@ -36,7 +36,8 @@ export function localPendingStorage(prefix = "keenchat.pending"): PendingStorage
       attempt((storage) =>
         Object.keys(storage)
           .filter((key) => key.startsWith(keyOf(userId, "")))
-          .map((key) => JSON.parse(storage.getItem(key) ?? "") as PendingMessage),
+          // One that cannot be read is no reason to forget the others.
+          .flatMap((key) => attempt(() => [JSON.parse(storage.getItem(key) ?? "") as PendingMessage]) ?? []),
       ) ?? [],
     set: (userId, message) => attempt((storage) => storage.setItem(keyOf(userId, message.client_message_id), JSON.stringify(message))),
     remove: (userId, clientMessageId) => attempt((storage) => storage.removeItem(keyOf(userId, clientMessageId))),
