@@ -40,8 +40,8 @@ export interface FeedSurroundings {
   remove(feed: AnyFeed): void;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: feeds of different wires stand side by side; none is given another's frames.
-export type AnyFeed = Feed<any>;
+/** A feed whatever its wire: none is given another's frames. */
+export type AnyFeed = Pick<Feed<never>, "deliver" | "deliverEphemeral" | "sweep" | "close">;
 
 const highWaterBytes = 256 * 1024;
 const chunkBytes = 64 * 1024;
