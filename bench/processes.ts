@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { Child, pathOf } from "./child.ts";
@@ -42,10 +43,12 @@ export class MeasuredServer {
   readonly port: number;
   readonly wsPort: number;
   readonly #child: Child;
+  readonly #profiled: boolean;
   readonly #directory: string;
 
-  private constructor(child: Child, directory: string, [port = 0, wsPort = port]: readonly number[]) {
+  private constructor(child: Child, profiled: boolean, directory: string, [port = 0, wsPort = port]: readonly number[]) {
     this.#child = child;
+    this.#profiled = profiled;
     this.#directory = directory;
     this.port = port;
     this.wsPort = wsPort;
@@ -53,9 +56,11 @@ export class MeasuredServer {
 
   static async start(name: ServerName, { nodeOptions = [], environment = {}, core }: ServerOptions = {}): Promise<MeasuredServer> {
     const directory = mkdtempSync(join(tmpdir(), "keenchat-bench-"));
+    const profile = name === "keenchat" ? process.env["BENCH_PROFILE"] : undefined;
+    const profiler = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
     try {
       const child = new Child(serverFiles[name], {
-        nodeOptions: ["--expose-gc", "--import", pathOf("probe.ts"), ...nodeOptions],
+        nodeOptions: ["--expose-gc", "--import", pathOf("probe.ts"), ...profiler, ...nodeOptions],
         environment: {
           HOST: "127.0.0.1",
           PORT: "0",
@@ -69,7 +74,7 @@ export class MeasuredServer {
       const ports = await portsOf(name, child);
       // All its threads; those to come are born where their parent is.
       if (core !== undefined) execFileSync("taskset", ["-a", "-c", "-p", String(core), String(child.process.pid)]);
-      return new MeasuredServer(child, directory, ports);
+      return new MeasuredServer(child, profile !== undefined, directory, ports);
     } catch (error) {
       rmSync(directory, { recursive: true, force: true });
       throw error;
@@ -85,8 +90,9 @@ export class MeasuredServer {
     return this.#child.ask<Usage>("collected");
   }
 
-  async stop(signal?: NodeJS.Signals): Promise<void> {
-    await this.#child.stop(signal);
+  async stop(): Promise<void> {
+    // A profile is written at an orderly end.
+    await this.#child.stop(this.#profiled ? "SIGTERM" : "SIGKILL");
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }

@@ -1,5 +1,4 @@
 /** Owns what is measured, one server at a time: fan-out, idle connections, posts and reads. */
-import process from "node:process";
 import { Child } from "./child.ts";
 import { MeasuredServer } from "./processes.ts";
 import type { ReadersReport, WireName } from "./readers.ts";
@@ -40,17 +39,14 @@ async function withServer<Result>(
   measure: (setup: Setup) => Promise<Result>,
   nodeOptions: readonly string[] = [],
 ): Promise<Result> {
-  const profiled = process.env["BENCH_PROFILE"] !== undefined && wire !== "bare";
-  const server = await MeasuredServer.start(wire === "bare" ? "bare" : "keenchat", {
-    nodeOptions: profiled ? ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`] : nodeOptions,
-  });
+  const server = await MeasuredServer.start(wire === "bare" ? "bare" : "keenchat", { nodeOptions });
   const load = new Child("load.ts");
   try {
     const token = wire === "bare" ? undefined : await signUp(server.port);
     return await measure({ server, load, token });
   } finally {
     await load.stop();
-    await server.stop(profiled ? "SIGTERM" : "SIGKILL");
+    await server.stop();
   }
 }
 
