@@ -28,8 +28,8 @@ export interface WriteConnection extends Read, BatchReads {
 export interface Counter {
   readonly seq: number;
   readonly messageId: number;
-  /** The tag at the last position. */
-  readonly tag: string;
+  /** The tag at the last position; null where that was written while the lock was waited for. */
+  readonly tag: string | null;
 }
 
 export interface Database {

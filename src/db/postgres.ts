@@ -161,14 +161,11 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   async lockCounter(): Promise<Counter> {
-    const [locked, counter] = await Promise.all([
-      this.get(`select id from counter where id = 1 for update`, []),
-      // After the lock: a statement that waited for it still sees what was there before.
-      this.get<Counter>(`select c.seq, c.message_id as "messageId", e.tag from counter c join event e on e.seq = c.seq where c.id = 1`, []),
-      // Without a transaction around it the lock would be none.
-      this.#begun,
-    ]);
-    if (!locked || !counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
+    // An event of a writer that this one waited for came after the statement began, so it is not seen; the row that was locked is.
+    const sql = `select seq, message_id as "messageId", (select tag from event where event.seq = counter.seq) as tag from counter where id = 1 for update`;
+    // Without a transaction around it the lock would be none.
+    const [counter] = await Promise.all([this.get<Counter>(sql, []), this.#begun]);
+    if (!counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
     return counter;
   }
 

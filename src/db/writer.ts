@@ -6,7 +6,7 @@ import type { Clock } from "../core/clock.ts";
 import type { Batch, Caller, Transaction } from "../core/context.ts";
 import { AppError, invalidToken } from "../core/errors.ts";
 import type { EventLog, EventRecord } from "../core/events/log.ts";
-import { type Database, TooLongError, type WriteConnection } from "./database.ts";
+import { type Counter, type Database, TooLongError, type WriteConnection } from "./database.ts";
 import { OpenTransaction } from "./open-transaction.ts";
 
 interface Job {
@@ -185,7 +185,7 @@ export class Writer {
       this.#findSessions(connection, jobs),
       work.read(connection, jobs.map((job) => job.value) as never[]),
     ]);
-    if (this.#log.contradicts(counter)) {
+    if (this.#log.contradicts(await this.#withTag(connection, counter))) {
       // A restored backup: what would be written here is not behind what this process has shown. The look at it starts a new history.
       this.#log.fresh().catch(() => {});
       throw new AppError("SERVICE_UNAVAILABLE", "The database has gone back to an earlier time.", { retryAfterSeconds: 1 });
@@ -200,6 +200,12 @@ export class Writer {
       results: jobs.map((job) => (results.has(job) ? results.get(job) : invalidToken())),
       events: transaction.finish(this.#tag),
     };
+  }
+
+  /** Asked for where it decides: mostly the position is a new one to this process, or its tag has come with it. */
+  async #withTag(connection: WriteConnection, { seq, tag }: Counter): Promise<{ seq: number; tag: string | null }> {
+    if (tag !== null || seq !== this.#log.head.seq) return { seq, tag };
+    return (await connection.get<{ seq: number; tag: string }>("select seq, tag from event where seq = ?", [seq])) ?? { seq, tag };
   }
 
   /** Which sessions of the callers are still there: one may have ended while its change waited, here or on another node. */

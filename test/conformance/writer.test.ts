@@ -14,7 +14,7 @@ import { Writer } from "../../src/db/writer.ts";
 import { SessionEntity } from "../../src/features/auth/session.entity.ts";
 import { UserEntity } from "../../src/features/user/user.entity.ts";
 import { databaseKinds, type TestDatabase } from "../support/database.ts";
-import { within } from "../support/wait.ts";
+import { until, within } from "../support/wait.ts";
 
 const noted = loggedEvent("noted", z.object({ text: z.string() }), "Something was noted.");
 
@@ -270,5 +270,34 @@ describe.each(databaseKinds().filter(({ shared }) => shared))("two writers over 
     expect(outcomes.map(({ status }) => status)).toEqual(["rejected", "fulfilled", "fulfilled", "rejected", "fulfilled"]);
     for (const outcome of outcomes) if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "UNAUTHORIZED" });
     expect(one.told.map(({ payload }) => payload)).toEqual(["alone", "a", "c"].map((text) => JSON.stringify({ text })));
+  });
+
+  test("tell another history by its last position, though that was written while they waited for it", async () => {
+    const [one, two] = nodes;
+    // It has been told of a first position that is not the table's.
+    one.log.commit([{ seq: 1, tag: "gone", name: "noted", channelId: null, messageId: null, payload: null, at: 0 }]);
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const holding = new Promise<void>((locked) => {
+      two.writer
+        .write(async (transaction) => {
+          transaction.append(noted, { text: "first" });
+          locked();
+          await released;
+        })
+        .catch((error: unknown) => two.errors.push(error));
+    });
+    await within(5_000, "the lock", holding);
+    const refused = one.writer.writeBatch(notes, "second", null);
+    const waiting = () =>
+      two.database.read.all("select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'", []);
+    await until("a wait for the lock", 5_000, async () => (await waiting()).length > 0);
+    release();
+    await expect(refused).rejects.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
+    await one.log.fresh();
+    expect(one.errors.splice(0)).toEqual(["a new history"]);
+    expect(await one.writer.writeBatch(notes, "third", null)).toBe(1);
   });
 });

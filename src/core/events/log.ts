@@ -102,8 +102,8 @@ export class EventLog {
   }
 
   /** Whether the last position of the table, read while nobody can write, is of another history than the one followed here. */
-  contradicts({ seq, tag }: { seq: number; tag: string }): boolean {
-    return seq < this.#head.seq || (seq === this.#head.seq && toCursor(seq, tag) !== this.#head.id);
+  contradicts({ seq, tag }: { seq: number; tag: string | null }): boolean {
+    return seq < this.#head.seq || (seq === this.#head.seq && (tag === null || toCursor(seq, tag) !== this.#head.id));
   }
 
   /** Calls back with each commit's events, in order, after they can be read. */
