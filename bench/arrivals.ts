@@ -1,5 +1,6 @@
 /** Owns when each reader got each message: kept only where it is asked for, since looking at the clock costs too. */
 import { monotonicMs } from "./machine.ts";
+import { quantile } from "./quantiles.ts";
 import { framesOf } from "./raw-socket.ts";
 
 /** Each message's text begins with its number. */
@@ -30,8 +31,7 @@ export class Arrivals {
 
   /** How long that took, given when each number was sent. */
   since(sentAt: readonly number[]): { p50: number; p99: number; most: number } {
-    const latencies = Float64Array.from(this.#messages.flatMap(({ number, atMs }) => atMs.map((at) => at - (sentAt[number] ?? 0)))).sort();
-    const quantile = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))] ?? Number.NaN;
-    return { p50: quantile(0.5), p99: quantile(0.99), most: quantile(1) };
+    const latencies = this.#messages.flatMap(({ number, atMs }) => atMs.map((at) => at - (sentAt[number] ?? 0)));
+    return { p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), most: quantile(latencies, 1) };
   }
 }

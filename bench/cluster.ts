@@ -3,8 +3,8 @@
 import { Child } from "./child.ts";
 import type { PostPlan, PostReport } from "./load.ts";
 import { coresCpuMs } from "./machine.ts";
+import { MeasuredServer } from "./measured-server.ts";
 import { type DatabaseUsage, redisUrl, ScratchDatabase } from "./postgres.ts";
-import { MeasuredServer } from "./processes.ts";
 import type { ReadersReport, WireName } from "./readers.ts";
 import { settle, signUp } from "./scenarios.ts";
 
@@ -37,6 +37,11 @@ export interface ClusterReport extends ReadersReport, DatabaseUsage {
   readonly answeredMs: number;
   /** The share of the machine that others took meanwhile: what nothing of this accounts for. */
   readonly othersShare: number;
+}
+
+/** Processor time of all nodes together, a message. */
+export function nodesMicroseconds({ nodesCpuMs, messages }: ClusterReport): number {
+  return (nodesCpuMs.reduce((sum, cpuMs) => sum + cpuMs, 0) * 1_000) / messages;
 }
 
 /** The difference of two readings, number by number. */

@@ -1,5 +1,7 @@
 /** Owns the figures of a run: each a ratio or a number with a goal, shown as it comes. */
 
+import { median } from "./quantiles.ts";
+
 /** One run's measurement of both sides. */
 export interface Pair {
   /** What ours is held against. */
@@ -25,10 +27,6 @@ export interface Figure extends Pair {
 export const ratio = ({ bare, ours }: Pair) => ours / bare;
 /** Where there is nothing to hold it against. */
 export const alone = ({ ours }: Pair) => ours;
-
-export function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-}
 
 function round(value: number): string {
   if (Number.isNaN(value)) return "";

@@ -3,6 +3,7 @@ import { connect, type Socket } from "node:net";
 import process from "node:process";
 import { answer } from "./child.ts";
 import { monotonicMs } from "./machine.ts";
+import { median } from "./quantiles.ts";
 import { clientFrame, openSocket } from "./raw-socket.ts";
 
 export interface PostPlan {
@@ -133,8 +134,7 @@ async function timed(work: Promise<Times>): Promise<PostReport> {
   const before = process.cpuUsage();
   const { sentAt, tookMs } = await work;
   const { user, system } = process.cpuUsage(before);
-  const answeredMs = tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length / 2)] ?? 0;
-  return { seconds: (performance.now() - startedAt) / 1_000, cpuMs: (user + system) / 1_000, sentAt, answeredMs };
+  return { seconds: (performance.now() - startedAt) / 1_000, cpuMs: (user + system) / 1_000, sentAt, answeredMs: median(tookMs) };
 }
 
 const post = (plan: PostPlan) => overHttp(plan, (number) => postRequest(number, plan.token));

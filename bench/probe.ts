@@ -1,7 +1,7 @@
 /** Loaded before a server under measurement (`node --expose-gc --import probe.ts …`): tells the bench what the process uses. */
 import process from "node:process";
 import { answer } from "./child.ts";
-import type { Usage } from "./processes.ts";
+import type { Usage } from "./measured-server.ts";
 
 answer({
   usage(): Usage {

@@ -65,7 +65,7 @@ const openings: Record<WireName, { path: string; first?: string }> = {
 };
 const openAtOnce = 100;
 
-let readers: Reader[] = [];
+const readers: Reader[] = [];
 let stream: Stream | undefined;
 let arrivals: Arrivals | undefined;
 let cpuBefore = process.cpuUsage();
@@ -114,8 +114,7 @@ answer({
   },
   /** Whether all have got the same, and how much that is. */
   level() {
-    const behind = Math.min(...readers.map(({ at }) => at));
-    return { level: readers.every(({ at }) => at === stream?.length), behind, length: stream?.length ?? 0 };
+    return { level: readers.every(({ at }) => at === stream?.length), length: stream?.length ?? 0 };
   },
   report({ posted, sentAt }: { posted: number; sentAt?: readonly number[] }): ReadersReport {
     if (!stream) throw new Error("Nothing has begun.");
@@ -132,9 +131,5 @@ answer({
       repeated: (numbers.length - (concerned ? distinct : 0)) * readers.length,
       ...(arrivals && sentAt && { latencyMs: arrivals.since(sentAt) }),
     };
-  },
-  close() {
-    for (const { socket } of readers) socket?.destroy();
-    readers = [];
   },
 });

@@ -4,11 +4,11 @@
  */
 import process from "node:process";
 import { isDeepStrictEqual } from "node:util";
-import type { ClusterReport } from "./cluster.ts";
-import { type Constants, readConstants, reportOn } from "./constants.ts";
+import { type ClusterReport, nodesMicroseconds } from "./cluster.ts";
+import { readCosts, reportOn } from "./costs.ts";
 import { newestResult } from "./result.ts";
 import { checked, fitted } from "./scale-plans.ts";
-import { type Forecast, forecast, type Installation } from "./simulation.ts";
+import { type Costs, type Forecast, forecast, type Installation } from "./simulation.ts";
 
 const tolerance = 0.2;
 /** Posts under way at each node: whatever ends first has been reached. */
@@ -24,36 +24,36 @@ function table(title: string, head: readonly string[], rows: readonly (readonly 
   console.log(`\n${title}\n${[head, ...rows].map(line).join("\n")}`);
 }
 
-function showConstants(constants: Constants): void {
+function showCosts(costs: Costs): void {
   const cost = ({ each, message }: { each: number; message: number }) => [number(each), number(message)];
   table(
     "Costs, µs of a core",
     ["", "each", "a message"],
     [
-      ["a node's commit", ...cost(constants.commit)],
-      ["PostgreSQL's transaction", ...cost(constants.transaction)],
-      ["its waiting, no core", number(constants.waiting), ""],
-      ["a look at others' commits", ...cost(constants.look)],
-      ["PostgreSQL's part of it", ...cost(constants.lookUp)],
-      ["a write to a reader", ...cost(constants.delivery)],
-      ["a reader not concerned", number(constants.passing), ""],
+      ["a node's commit", ...cost(costs.commit)],
+      ["PostgreSQL's transaction", ...cost(costs.transaction)],
+      ["its waiting, no core", number(costs.waiting), ""],
+      ["a look at others' commits", ...cost(costs.look)],
+      ["PostgreSQL's part of it", ...cost(costs.lookUp)],
+      ["a write to a reader", ...cost(costs.delivery)],
+      ["a reader not concerned", number(costs.passing), ""],
+      ["waking, for each in the way", number(costs.crowding), ""],
     ],
   );
 }
 
 /** Holds the simulation against what was measured where nothing was fitted. */
-function check(constants: Constants, reports: readonly ClusterReport[], cores: number): boolean {
+function check(costs: Costs, reports: readonly ClusterReport[], cores: number): boolean {
   let met = true;
   const rows = checked.flatMap((plan) => {
     if (Object.values(fitted).some((other) => isDeepStrictEqual(other, plan))) throw new Error("A plan is held against itself.");
     const report = reportOn(plan, reports);
     const { nodes, readers, inFlight } = plan;
-    const predicted = forecast(constants, { nodes, members: readers, channels: 1, inFlight, cores });
-    const total = report.nodesCpuMs.reduce((sum, cpuMs) => sum + cpuMs, 0);
+    const predicted = forecast(costs, { nodes, members: readers, channels: 1, inFlight, cores });
     const pairs = [
       ["messages a commit", predicted.messagesPerCommit, report.messages / report.transactions],
       ["messages/s", predicted.messagesPerSecond, report.messages / report.seconds],
-      ["µs of nodes a message", predicted.nodesMicrosecondsPerMessage, (total * 1_000) / report.messages],
+      ["µs of nodes a message", predicted.nodesMicrosecondsPerMessage, nodesMicroseconds(report)],
     ] as const;
     return pairs.map(([what, expected, real]) => {
       const off = expected / real - 1;
@@ -80,13 +80,13 @@ function ended({ rowShare, coreShare }: Forecast): string {
   return rowShare > coreShare ? "the counter row" : "a node's core";
 }
 
-function onFull(constants: Constants, installation: Omit<Installation, "inFlight">): Forecast {
-  return forecast(constants, { ...installation, inFlight: installation.nodes * fullInFlight });
+function onFull(costs: Costs, installation: Omit<Installation, "inFlight">): Forecast {
+  return forecast(costs, { ...installation, inFlight: installation.nodes * fullInFlight });
 }
 
-function showPosting(constants: Constants): void {
+function showPosting(costs: Costs): void {
   const rows = [1, 2, 3, 4, 8, 16, 32].map((nodes) => {
-    const result = onFull(constants, { nodes, members: 0, channels: 1 });
+    const result = onFull(costs, { nodes, members: 0, channels: 1 });
     const { messagesPerSecond, messagesPerCommit, nodesMicrosecondsPerMessage } = result;
     return [String(nodes), number(messagesPerSecond), number(messagesPerCommit), number(nodesMicrosecondsPerMessage), ended(result)];
   });
@@ -96,11 +96,11 @@ function showPosting(constants: Constants): void {
     head,
     rows,
   );
-  const { messagesPerSecond } = forecast(constants, { nodes: 8, inFlight: 8, members: 0, channels: 1 });
+  const { messagesPerSecond } = forecast(costs, { nodes: 8, inFlight: 8, members: 0, channels: 1 });
   console.log(`One post under way at each of 8 nodes, and so a transaction for each: ${number(messagesPerSecond)} a second.`);
 }
 
-function showMembers(constants: Constants, idleBytes: number | undefined): void {
+function showMembers(costs: Costs, idleBytes: number | undefined): void {
   const sizes = [
     [1_000, 100],
     [1_000, 1],
@@ -113,7 +113,7 @@ function showMembers(constants: Constants, idleBytes: number | undefined): void 
   ] as const;
   const rows = sizes.flatMap(([members, channels]) =>
     [1, 4, 16].map((nodes) => {
-      const result = onFull(constants, { nodes, members, channels });
+      const result = onFull(costs, { nodes, members, channels });
       const memory = idleBytes === undefined ? "" : number((members * idleBytes) / nodes / 1e6);
       const figures = [result.messagesPerSecond, result.nodesMicrosecondsPerMessage].map(number);
       return [...[members, channels, members / channels, nodes].map(number), ...figures, memory, ended(result)];
@@ -124,12 +124,12 @@ function showMembers(constants: Constants, idleBytes: number | undefined): void 
 }
 
 /** Half of everything stays in reserve; a message comes to its readers alone, ten posts share a commit; a node has 16 GB for sockets. */
-function showOnPaper(constants: Constants, idleBytes: number | undefined): void {
+function showOnPaper(costs: Costs, idleBytes: number | undefined): void {
   const reserve = 0.5;
   const messagesPerCommit = 10;
   const memoryBytes = 16e9;
-  const { commit, look, lookUp, delivery } = constants;
-  const row = onFull(constants, { nodes: 4, members: 0, channels: 1 }).messagesPerSecond;
+  const { commit, look, lookUp, delivery } = costs;
+  const row = onFull(costs, { nodes: 4, members: 0, channels: 1 }).messagesPerSecond;
   const rows = (
     [
       [1e5, 1e3, 50],
@@ -159,11 +159,11 @@ const idleKilobytes = idle?.rows.find(({ what }) => what === "idle connection, t
 console.log(
   `Measured ${result.at} on ${result.cores} × ${result.cpu}, Node ${result.node}, load average ${result.loadBefore.toFixed(1)} before.`,
 );
-const constants = readConstants(result.configurations);
-showConstants(constants);
-const met = check(constants, result.configurations, result.cores);
-showPosting(constants);
+const costs = readCosts(result.configurations, result.cores);
+showCosts(costs);
+const met = check(costs, result.configurations, result.cores);
+showPosting(costs);
 const idleBytes = idleKilobytes === undefined ? undefined : idleKilobytes * 1_000;
-showMembers(constants, idleBytes);
-showOnPaper(constants, idleBytes);
+showMembers(costs, idleBytes);
+showOnPaper(costs, idleBytes);
 process.exitCode = met ? 0 : 1;

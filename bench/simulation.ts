@@ -1,6 +1,32 @@
 /** Owns the simulation: who posts, nodes, the counter row and readers, as a handful of queues with the measured costs. */
-import type { Constants, Cost } from "./constants.ts";
-import { Machine, Row, type SimulatedProcess } from "./queues.ts";
+import { Machine, Row, type SimulatedProcess } from "./simulated-machine.ts";
+
+/** What something costs each time, and for each message in it: microseconds of processor time. */
+export interface Cost {
+  readonly each: number;
+  readonly message: number;
+}
+
+export interface Costs {
+  /** A node's commit, with everything about its messages but their delivery. */
+  readonly commit: Cost;
+  /** PostgreSQL's part of it. */
+  readonly transaction: Cost;
+  /** What a transaction waits beside that work: the disk's flush, and the ways between the processes. It holds the counter row. */
+  readonly waiting: number;
+  /** A node's look at what others have committed, and PostgreSQL's part of it. */
+  readonly look: Cost;
+  readonly lookUp: Cost;
+  /** What one reader gets of a commit: a write to its socket, and each message in it; and what that costs the reader's own end. */
+  readonly delivery: Cost;
+  readonly reading: Cost;
+  /** A reader whom a commit does not concern. */
+  readonly passing: number;
+  /** Whoever posts, a message. */
+  readonly posting: number;
+  /** What each process that wants a core and finds none adds to the work of one that wakes. Nothing where cores are not shared. */
+  readonly crowding: number;
+}
 
 export interface Installation {
   readonly nodes: number;
@@ -28,7 +54,6 @@ interface Tally {
   messages: number;
   commits: number;
   held: number;
-  readonly nodes: number[];
 }
 
 const warmUpUs = 500_000;
@@ -46,7 +71,6 @@ const looking = 0.4;
 
 class SimulatedNode {
   readonly #world: World;
-  readonly #index: number;
   readonly #process: SimulatedProcess;
   readonly #writing: SimulatedProcess;
   readonly #reading: SimulatedProcess;
@@ -55,23 +79,20 @@ class SimulatedNode {
   #head = 0;
   #looking: "no" | "yes" | "again" = "no";
 
-  constructor(world: World, index: number) {
+  constructor(world: World) {
     this.#world = world;
-    this.#index = index;
     this.#process = world.machine.process();
     this.#writing = world.machine.process();
     this.#reading = world.machine.process();
   }
 
-  #do(work: number, then: () => void, order: "do" | "doNext" = "do"): void {
-    this.#process[order](work, () => {
-      this.#world.tally.nodes[this.#index] = (this.#world.tally.nodes[this.#index] ?? 0) + work;
-      then();
-    });
+  /** Processor time so far. */
+  get used(): number {
+    return this.#process.used;
   }
 
   request(): void {
-    this.#do(ofMessage.before * this.#world.constants.commit.message, () => {
+    this.#process.do(ofMessage.before * this.#world.costs.commit.message, () => {
       this.#waiting += 1;
       if (!this.#busy) this.#commit();
     });
@@ -85,13 +106,13 @@ class SimulatedNode {
       this.#world.row.acquire(() => this.#transact(batch));
     };
     // A turn of the event loop later: what has come in by then goes along, what comes in behind it does not.
-    this.#do(ofCommit.before * this.#world.constants.commit.each, begin, "doNext");
+    this.#process.doNext(ofCommit.before * this.#world.costs.commit.each, begin);
   }
 
   /** While it holds the row: PostgreSQL finds, the node makes rows, PostgreSQL inserts, the disk flushes. */
   #transact(batch: number): void {
-    const { constants, machine, tally } = this.#world;
-    const { commit, transaction, waiting } = constants;
+    const { costs, machine, tally } = this.#world;
+    const { commit, transaction, waiting } = costs;
     const since = machine.now;
     const done = () => {
       tally.held += machine.now - since;
@@ -99,7 +120,7 @@ class SimulatedNode {
     };
     const flush = () => machine.after(waiting, done);
     const insert = () => this.#writing.do((1 - looking) * transaction.each + transaction.message * batch, flush);
-    const makeRows = () => this.#do(ofCommit.within * commit.each + ofMessage.within * commit.message * batch, insert);
+    const makeRows = () => this.#process.do(ofCommit.within * commit.each + ofMessage.within * commit.message * batch, insert);
     this.#writing.do(looking * transaction.each, makeRows);
   }
 
@@ -111,9 +132,9 @@ class SimulatedNode {
     world.tally.commits += 1;
     world.row.release();
     if (level) this.#head = world.head;
-    const { commit } = world.constants;
+    const { commit } = world.costs;
     const hearing = ofCommit.after * commit.each + ofMessage.after * commit.message * batch;
-    this.#do(hearing + (level ? this.#deliver(batch) : 0), () => {
+    this.#process.do(hearing + (level ? this.#deliver(batch) : 0), () => {
       for (let answered = 0; answered < batch; answered += 1) world.answered(this);
       if (this.#waiting > 0) this.#commit();
       else this.#busy = false;
@@ -129,13 +150,13 @@ class SimulatedNode {
       return;
     }
     this.#looking = "yes";
-    const { look, lookUp } = this.#world.constants;
+    const { look, lookUp } = this.#world.costs;
     const found = this.#world.head - this.#head;
     this.#reading.do(lookUp.each + lookUp.message * found, () => {
       // Its own commit may have come first.
       const fresh = Math.max(0, this.#world.head - this.#head);
       this.#head = this.#world.head;
-      this.#do(look.each + look.message * fresh + this.#deliver(fresh), () => {
+      this.#process.do(look.each + look.message * fresh + this.#deliver(fresh), () => {
         const again = this.#looking === "again";
         this.#looking = "no";
         if (again) this.look();
@@ -146,35 +167,35 @@ class SimulatedNode {
   /** What it costs to write some messages, committed together, to this node's readers. */
   #deliver(messages: number): number {
     if (messages === 0) return 0;
-    const { constants, installation, readersEnd } = this.#world;
+    const { costs, installation, readersEnd } = this.#world;
     const { members, channels, nodes } = installation;
     const inChannel = members / channels / nodes;
     /** Readers of a channel get what is theirs in one write; of few messages hardly two are of one channel. */
     const writes = channels * (1 - (1 - 1 / channels) ** messages) * inChannel;
     const of = ({ each, message }: Cost) => writes * each + messages * inChannel * message;
-    readersEnd.do(of(constants.reading), () => {});
-    return of(constants.delivery) + (members / nodes - writes) * constants.passing;
+    readersEnd.do(of(costs.reading), () => {});
+    return of(costs.delivery) + (members / nodes - writes) * costs.passing;
   }
 }
 
 class World {
-  readonly constants: Constants;
+  readonly costs: Costs;
   readonly installation: Installation;
   readonly machine: Machine;
   readonly row = new Row();
   readonly nodes: readonly SimulatedNode[];
   readonly readersEnd: SimulatedProcess;
   readonly #load: SimulatedProcess;
-  tally: Tally = { messages: 0, commits: 0, held: 0, nodes: [] };
+  tally: Tally = { messages: 0, commits: 0, held: 0 };
   head = 0;
 
-  constructor(constants: Constants, installation: Installation) {
-    this.constants = constants;
+  constructor(costs: Costs, installation: Installation) {
+    this.costs = costs;
     this.installation = installation;
-    this.machine = new Machine(installation.cores ?? Number.POSITIVE_INFINITY);
+    this.machine = new Machine(installation.cores ?? Number.POSITIVE_INFINITY, costs.crowding);
     this.#load = this.machine.process();
     this.readersEnd = this.machine.process();
-    this.nodes = Array.from({ length: installation.nodes }, (_, index) => new SimulatedNode(this, index));
+    this.nodes = Array.from({ length: installation.nodes }, () => new SimulatedNode(this));
     for (let post = 0; post < installation.inFlight; post += 1) {
       const node = this.nodes[post % this.nodes.length];
       if (node) this.answered(node);
@@ -184,23 +205,25 @@ class World {
   /** Whoever has an answer posts again. Where cores are counted it is one process that does, as in the bench. */
   answered(node: SimulatedNode): void {
     if (this.installation.cores === undefined) node.request();
-    else this.#load.do(this.constants.posting, () => node.request());
+    else this.#load.do(this.costs.posting, () => node.request());
   }
 }
 
-export function forecast(constants: Constants, installation: Installation): Forecast {
-  const world = new World(constants, installation);
+export function forecast(costs: Costs, installation: Installation): Forecast {
+  const world = new World(costs, installation);
   world.machine.run(warmUpUs);
   const startedAt = world.machine.now;
-  world.tally = { messages: 0, commits: 0, held: 0, nodes: [] };
+  world.tally = { messages: 0, commits: 0, held: 0 };
+  const before = world.nodes.map(({ used }) => used);
   world.machine.run(startedAt + measuredUs);
   const passed = world.machine.now - startedAt;
-  const { messages, commits, held, nodes } = world.tally;
+  const { messages, commits, held } = world.tally;
+  const used = world.nodes.map((node, index) => node.used - (before[index] ?? 0));
   return {
     messagesPerSecond: (messages * 1_000_000) / passed,
     messagesPerCommit: messages / commits,
-    nodesMicrosecondsPerMessage: nodes.reduce((sum, work) => sum + work, 0) / messages,
+    nodesMicrosecondsPerMessage: used.reduce((sum, work) => sum + work, 0) / messages,
     rowShare: held / passed,
-    coreShare: Math.max(...nodes) / passed,
+    coreShare: Math.max(...used) / passed,
   };
 }

@@ -16,7 +16,8 @@ import process from "node:process";
 import type { Browser, Page } from "playwright-core";
 import { launchBrowser, openPage } from "../test/support/browser.ts";
 import { post, signUp } from "../test/support/http.ts";
-import { MeasuredServer } from "./processes.ts";
+import { MeasuredServer } from "./measured-server.ts";
+import { median, quantile } from "./quantiles.ts";
 
 const loads = Number(process.env["BENCH_RUNS"] ?? 7);
 const backlog = 300;
@@ -31,11 +32,6 @@ interface Row {
   readonly atMost: number;
   /** What else is worth knowing of the same measurement. */
   readonly beside?: string;
-}
-
-function quantile(values: readonly number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
 const spread = (values: readonly number[]) => `${Math.round(Math.min(...values))} to ${Math.round(Math.max(...values))}`;
@@ -146,12 +142,9 @@ try {
   const bytes = await Promise.all([...scripts].map(weigh));
   rows.push({ what: "script of a first load, gzip", figure: bytes.reduce((sum, each) => sum + each, 0) / 1_024, unit: "kB", atMost: 120 });
   const interactive = results.map(({ interactiveMs }) => interactiveMs);
-  const busyMs = quantile(
-    results.map(({ threadMs }) => threadMs),
-    0.5,
-  );
+  const busyMs = median(results.map(({ threadMs }) => threadMs));
   const beside = `median of ${loads}, ${spread(interactive)}; ${Math.round(busyMs)} of them its own thread's`;
-  rows.push({ what: `interactive, processor ${slowDown} × slower`, figure: quantile(interactive, 0.5), unit: "ms", atMost: 1_000, beside });
+  rows.push({ what: `interactive, processor ${slowDown} × slower`, figure: median(interactive), unit: "ms", atMost: 1_000, beside });
   rows.push({ what: "shift while loading, the worst", figure: Math.max(...results.map(({ shift }) => shift)), unit: "", atMost: 0 });
 
   await using from = await openPage(browser, restUrl, { token: ann.token, path: "/#/channel/1" });
@@ -164,7 +157,7 @@ try {
     figure: quantile(times, 0.95),
     unit: "ms",
     atMost: 100,
-    beside: `median ${quantile(times, 0.5).toFixed(1)}, ${spread(times)}, of ${messages}`,
+    beside: `median ${median(times).toFixed(1)}, ${spread(times)}, of ${messages}`,
   });
 } finally {
   await browser.close();

@@ -9,14 +9,17 @@ interface Work {
 class SimulatedProcess {
   readonly #machine: Machine;
   readonly queue: Work[] = [];
+  /** Processor time so far. */
+  used = 0;
 
   constructor(machine: Machine) {
     this.#machine = machine;
   }
 
   do(work: number, then: () => void): void {
-    this.queue.push({ left: Math.max(work, 0.001), then });
-    if (this.queue.length === 1) this.#machine.running.add(this);
+    const wakes = this.queue.length === 0;
+    if (wakes) this.#machine.running.add(this);
+    this.queue.push({ left: Math.max(work, 0.001) + (wakes ? this.#machine.wakingCost : 0), then });
   }
 
   /** Before everything that waits. */
@@ -31,11 +34,19 @@ export type { SimulatedProcess };
 export class Machine {
   readonly running = new Set<SimulatedProcess>();
   readonly #cores: number;
+  readonly #crowding: number;
   readonly #delays: { readonly at: number; readonly then: () => void }[] = [];
   now = 0;
 
-  constructor(cores: number) {
+  /** `crowding`: what each process that wants a core and finds none adds to the work of one that wakes: it is in the way of its caches. */
+  constructor(cores: number, crowding: number) {
     this.#cores = cores;
+    this.#crowding = crowding;
+  }
+
+  /** What it costs to begin after having waited for work. */
+  get wakingCost(): number {
+    return this.#crowding * Math.max(0, this.running.size - this.#cores);
   }
 
   process(): SimulatedProcess {
@@ -63,7 +74,10 @@ export class Machine {
     const workEndsAt = next ? this.now + left(next) / speed : Number.POSITIVE_INFINITY;
     const delayEndsAt = delay === undefined ? Number.POSITIVE_INFINITY : (this.#delays[delay]?.at ?? 0);
     const passed = Math.min(workEndsAt, delayEndsAt) - this.now;
-    for (const { queue } of this.running) if (queue[0]) queue[0].left -= passed * speed;
+    for (const process of this.running) {
+      process.used += passed * speed;
+      if (process.queue[0]) process.queue[0].left -= passed * speed;
+    }
     this.now += passed;
     if (delayEndsAt <= workEndsAt && delay !== undefined) this.#delays.splice(delay, 1)[0]?.then();
     else if (next) {

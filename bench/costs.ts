@@ -1,32 +1,8 @@
-/** Owns the few constants of the simulation, and how each is read off what the bench measured. */
+/** Owns how each cost in the simulation is read off what the bench measured. */
 import { isDeepStrictEqual } from "node:util";
-import type { ClusterPlan, ClusterReport } from "./cluster.ts";
+import { type ClusterPlan, type ClusterReport, nodesMicroseconds } from "./cluster.ts";
 import { fitted } from "./scale-plans.ts";
-
-/** What something costs each time, and for each message in it: microseconds of processor time. */
-export interface Cost {
-  readonly each: number;
-  readonly message: number;
-}
-
-export interface Constants {
-  /** A node's commit, with everything about its messages but their delivery. */
-  readonly commit: Cost;
-  /** PostgreSQL's part of it. */
-  readonly transaction: Cost;
-  /** What a transaction waits beside that work: the disk's flush, and the ways between the processes. It holds the counter row. */
-  readonly waiting: number;
-  /** A node's look at what others have committed, and PostgreSQL's part of it. */
-  readonly look: Cost;
-  readonly lookUp: Cost;
-  /** What one reader gets of a commit: a write to its socket, and each message in it; and what that costs the reader's own end. */
-  readonly delivery: Cost;
-  readonly reading: Cost;
-  /** A reader whom a commit does not concern. */
-  readonly passing: number;
-  /** Whoever posts, a message. */
-  readonly posting: number;
-}
+import { type Cost, type Costs, forecast } from "./simulation.ts";
 
 export function reportOn(plan: ClusterPlan, reports: readonly ClusterReport[]): ClusterReport {
   const report = reports.find((candidate) => isDeepStrictEqual(candidate.plan, plan));
@@ -47,7 +23,23 @@ function costOf(small: ClusterReport, large: ClusterReport, microseconds: (repor
 
 const perMessage = ({ messages }: ClusterReport, ms: number) => (ms * 1_000) / messages;
 
-export function readConstants(reports: readonly ClusterReport[]): Constants {
+const mostCrowding = 1_000;
+
+/** The crowding with which the simulation costs the nodes what a crowded machine measured: it grows with it, so halving finds it. */
+function findCrowding(costs: Costs, report: ClusterReport, cores: number): number {
+  const measured = nodesMicroseconds(report);
+  const { nodes, readers: members, inFlight } = report.plan;
+  const installation = { nodes, members, channels: 1, inFlight, cores };
+  let [low, high] = [0, mostCrowding];
+  while (high - low > 1) {
+    const crowding = (low + high) / 2;
+    if (forecast({ ...costs, crowding }, installation).nodesMicrosecondsPerMessage < measured) low = crowding;
+    else high = crowding;
+  }
+  return low;
+}
+
+export function readCosts(reports: readonly ClusterReport[], cores: number): Costs {
   const of = (name: keyof typeof fitted) => reportOn(fitted[name], reports);
   const [small, large, single, passed] = [of("small"), of("large"), of("single"), of("passed")];
   const nodes = ({ nodesCpuMs }: ClusterReport, index = 0) => (nodesCpuMs[index] ?? 0) * 1_000;
@@ -56,7 +48,7 @@ export function readConstants(reports: readonly ClusterReport[]): Constants {
   const transaction = costOf(small, large, ({ cpuMs }) => cpuMs * 1_000);
   const commits = ({ transactions, messages }: ClusterReport, cost: Cost) => transactions * cost.each + messages * cost.message;
   const beyond = (report: ClusterReport, used: number, cost: Cost) => Math.max(0, used - commits(report, cost)) / report.plan.readers;
-  return {
+  const costs = {
     commit,
     transaction,
     // One after the other nothing overlaps: what is not work is waiting. The median, since a machine's other work delays some.
@@ -67,5 +59,7 @@ export function readConstants(reports: readonly ClusterReport[]): Constants {
     reading: costOf(of("readSmall"), of("readLarge"), ({ readersCpuMs, plan }) => (readersCpuMs * 1_000) / plan.readers),
     passing: beyond(passed, nodes(passed), commit) / passed.transactions,
     posting: perMessage(large, large.loadCpuMs),
+    crowding: 0,
   };
+  return { ...costs, crowding: findCrowding(costs, of("crowded"), cores) };
 }
