@@ -186,6 +186,16 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
     expect(await note("and goes on")).toBe(10_001);
   });
 
+  test("gives a transaction no more bytes than the database takes in its time", async () => {
+    const commits: number[] = [];
+    node.writer.onCommit((seq) => commits.push(seq));
+    const megabyte = "x".repeat(1024 * 1024);
+    const written = await Promise.all(upTo(10).map((turn) => note(`${turn} ${megabyte}`)));
+    expect(written).toEqual(upTo(10));
+    // The one that reaches 4 MiB is the last of its transaction.
+    expect(commits).toEqual([4, 8, 10]);
+  });
+
   test("answers everybody who waits when the database is closed under it", async () => {
     const writes = upTo(20).map((turn) => node.writer.write(async (transaction) => transaction.append(noted, { text: String(turn) })));
     const answers = Promise.allSettled(writes);
