@@ -103,7 +103,9 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
       createContext: async () => context,
       responseMeta({ errors }) {
         const seconds = errors.flatMap((error) => describeError(error).retryAfterSeconds ?? []);
-        return seconds.length === 0 ? {} : { headers: { "retry-after": String(Math.max(...seconds)) } };
+        // The adapter's own word for a stream lets it be kept.
+        const headers = { "cache-control": "no-store" };
+        return { headers: seconds.length === 0 ? headers : { ...headers, "retry-after": String(Math.max(...seconds)) } };
       },
     });
   }

@@ -189,6 +189,15 @@ test("answers to a token are not stored, and reads give a position", async () =>
   expect((await request(server, "OPTIONS", "/trpc/message.post")).headers.get("allow")).toBe("POST, OPTIONS");
 });
 
+test.each(["events", "channel.presence"])("the stream of %s to a token is not stored", async (path) => {
+  const response = await fetch(`${url()}/${path}?input=${encodeURIComponent('{"id":1}')}`, {
+    headers: { accept: "text/event-stream", authorization: `Bearer ${ann.token}` },
+  });
+  await response.body?.cancel();
+  expect(response.headers.get("content-type")).toBe("text/event-stream");
+  expect(response.headers.get("cache-control")).toBe("no-store");
+});
+
 test("too many sign-ins at once are refused with the time to try again", async () => {
   const login = () => request(server, "POST", "/trpc/auth.login", { body: { username: "nobody", password: "wrong password" } });
   const answers = await Promise.all(Array.from({ length: 60 }, login));
