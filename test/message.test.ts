@@ -181,6 +181,20 @@ describe("a key that makes posting repeatable", () => {
     expect((await send(body, { headers: { "Idempotency-Key": "x".repeat(65) } })).status).toBe(400);
   });
 
+  test("in Idempotency-Key is the text that it is in a body", async () => {
+    const body = { channel_id: 1, message_text: "by header" };
+    const key = "Schlüssel 🙂".padEnd(63, "é");
+    // As curl sends it: the bytes of UTF-8.
+    const headers = { "Idempotency-Key": Buffer.from(key).toString("latin1") };
+    const first = await send(body, { headers });
+    expect(first.status).toBe(201);
+    expect(first.body.client_message_id).toBe(key);
+    const again = await send({ ...body, client_message_id: key }, { headers });
+    expect(again.status).toBe(200);
+    expect(again.body).toEqual(first.body);
+    expect((await send(body, { headers: { "Idempotency-Key": "Schl\xfcssel" } })).status).toBe(400);
+  });
+
   test("has 1 to 64 code points of text", async () => {
     const cases: [unknown, number][] = [
       ["", 400],

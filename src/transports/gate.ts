@@ -136,6 +136,21 @@ export function readJsonText(request: IncomingMessage, body: Buffer): string {
   }
 }
 
+/**
+ * The text of a header that holds what a person may have written; undefined where there is none.
+ * @throws AppError BAD_REQUEST where it is not UTF-8.
+ */
+export function readHeaderText({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  if (typeof value !== "string") return undefined;
+  try {
+    // Node gives a header's bytes as characters, one each.
+    return utf8.decode(Buffer.from(value, "latin1"));
+  } catch {
+    throw new AppError("BAD_REQUEST", `The header ${name} is not valid UTF-8.`);
+  }
+}
+
 /** @throws AppError BAD_REQUEST where the text is no JSON; `what` names it. */
 export function parseJson(text: string, what = "body"): unknown {
   try {

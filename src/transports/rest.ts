@@ -2,7 +2,7 @@
 import type { Context, Origin } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
-import { parseJson, readBody, readJsonText, readToken, single, type Target } from "./gate.ts";
+import { parseJson, readBody, readHeaderText, readJsonText, readToken, single, type Target } from "./gate.ts";
 import { type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./http.ts";
 import { callProcedure } from "./procedures.ts";
 import { findRoutes, fromUrl, type Route } from "./routes.ts";
@@ -42,8 +42,8 @@ function bodyFields(route: Route, body: unknown): [string, unknown][] {
 /** Fields that may stand in a header instead; both and different is refused. */
 function headerFields(route: Route, request: Exchange["request"], given: Record<string, unknown>): [string, unknown][] {
   return Object.entries(route.rest.headers ?? {}).flatMap(([header, field]) => {
-    const value = request.headers[header];
-    if (typeof value !== "string") return [];
+    const value = readHeaderText(request, header);
+    if (value === undefined) return [];
     if (Object.hasOwn(given, field) && given[field] !== value)
       throw new AppError("BAD_REQUEST", `The header ${header} and ${field} differ.`);
     return [[field, value]];
