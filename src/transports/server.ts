@@ -50,6 +50,7 @@ function methodUnknown(): [status: number, headers: string[], body: string] {
     "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS",
     "Content-Type: application/json; charset=utf-8",
     "Referrer-Policy: no-referrer",
+    "Cache-Control: no-store",
     `X-Request-Id: ${requestId}`,
   ];
   return [description.status, headers, JSON.stringify(toErrorBody(description, requestId))];

@@ -30,6 +30,7 @@ function refuse(socket: Duplex, error: unknown, requestId: string): void {
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
     "Referrer-Policy: no-referrer",
+    "Cache-Control: no-store",
     `X-Request-Id: ${requestId}`,
     ...(description.retryAfterSeconds === undefined ? [] : [`Retry-After: ${description.retryAfterSeconds}`]),
   ];

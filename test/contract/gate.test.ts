@@ -87,6 +87,7 @@ describe.each(ports)("the port of %s", (port) => {
     expect(answer.headers.get("referrer-policy")).toBe("no-referrer");
     if (answer.status >= 400) {
       expect(answer.headers.get("content-type")).toBe("application/json; charset=utf-8");
+      expect(answer.headers.get("cache-control")).toBe("no-store");
       expect(JSON.parse(answer.text)).toMatchObject({
         error: expect.any(String),
         code: expect.any(String),
