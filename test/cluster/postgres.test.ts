@@ -48,14 +48,16 @@ test.each(["swallow", "swallow questions", "swallow answers", "freeze", "cut"] a
     const node = cluster.node(0);
     const socket = await openPlain(node);
     await socket.settled();
+    // So that all its connections are open, and each can fall silent.
+    await Promise.all(Array.from({ length: 20 }, () => request(node, "GET", "/channel")));
     node.postgres.set(how);
-    // The first one finds out, the others know.
-    const requests = await Promise.all(
-      [0, 1, 2, 3].map((index) =>
-        timed(() => (index % 2 === 0 ? post(node, ann.token, 1, "never") : request(node, "GET", "/channel", { token: ann.token }))),
-      ),
-    );
-    const next = await timed(() => post(node, ann.token, 1, "never"));
+    const read = () => timed(() => request(node, "GET", "/channel", { token: ann.token }));
+    const first = read();
+    // By now its look at the table is under way, and whoever reads next waits behind it.
+    await request(node, "GET", "/live");
+    const write = () => timed(() => post(node, ann.token, 1, "never"));
+    const requests = await Promise.all([first, read(), write(), read(), write()]);
+    const next = await write();
     const ready = await timed(() => request(node, "GET", "/ready"));
     for (const { value } of [...requests, next, ready]) expect(value.status).toBe(503);
     expect(ready.value.body.error).toMatch(/^The database does not answer \(.+\)\.$/);

@@ -83,6 +83,7 @@ export class EventLog {
   #ring: LogEvent[] = [];
   #ringBytes = 0;
   #head: Position;
+  /** The look under way, and the one behind it. */
   #look: Promise<void> = done;
   #nextLook: Promise<void> | undefined;
 
@@ -127,15 +128,14 @@ export class EventLog {
    */
   fresh(): Promise<void> {
     if (!this.#options.shared) return done;
-    if (!this.#nextLook) {
-      const look = async () => {
-        this.#nextLook = undefined;
-        await this.#tail();
-      };
-      this.#nextLook = this.#look.then(look, look);
-      this.#look = this.#nextLook;
-    }
+    // Whoever has waited behind a look that failed hears of it: one of his own would make him wait for a silent database twice.
+    this.#nextLook ??= this.#look.finally(() => (this.#nextLook = undefined)).then(() => this.#beginLook());
     return this.#nextLook;
+  }
+
+  #beginLook(): Promise<void> {
+    this.#look = this.#tail().finally(() => (this.#look = done));
+    return this.#look;
   }
 
   /** Follows the table from the head. Its row comes along, to tell whether the table's history is still ours. */
