@@ -56,7 +56,13 @@ function methodUnknown(): [status: number, headers: string[], body: string] {
   return [description.status, headers, JSON.stringify(toErrorBody(description, requestId))];
 }
 
-const openSockets = new WeakMap<Server, Set<Socket>>();
+/** What is open at a server: its connections, and the answers that are still to come. */
+interface Open {
+  readonly sockets: Set<Socket>;
+  readonly answers: Set<ServerResponse>;
+}
+
+const openAt = new WeakMap<Server, Open>();
 
 async function listen({ variable, port, host, onRequest, onUpgrade }: PortOptions): Promise<Server> {
   const server = createServer({
@@ -68,13 +74,17 @@ async function listen({ variable, port, host, onRequest, onUpgrade }: PortOption
     // Other upgrades, h2c for example, are offers that may be left unanswered.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
   });
-  const sockets = new Set<Socket>();
-  openSockets.set(server, sockets);
+  const open: Open = { sockets: new Set(), answers: new Set() };
+  openAt.set(server, open);
   server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    open.sockets.add(socket);
+    socket.once("close", () => open.sockets.delete(socket));
   });
-  server.on("request", onRequest);
+  server.on("request", (request, response) => {
+    open.answers.add(response);
+    response.once("close", () => open.answers.delete(response));
+    onRequest(request, response);
+  });
   server.on("checkExpectation", onRequest);
   server.on("upgrade", onUpgrade);
   // Node leaves the answer to CONNECT to us; it gets the one that any other request to no path gets.
@@ -136,8 +146,11 @@ export async function listenOnBoth(options: BothPorts): Promise<readonly [rest: 
 export function stopListening(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
+  const { sockets, answers } = openAt.get(server) ?? { sockets: [], answers: [] };
   // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
-  for (const socket of openSockets.get(server) ?? []) if (socket.bytesRead === 0) socket.destroy();
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+  // Whose answer says nothing of it would send the next request into a closed connection.
+  for (const answer of answers) answer.shouldKeepAlive = false;
   return closed;
 }
 
