@@ -23,6 +23,7 @@ import { openPostgres } from "./db/postgres.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { readSecret } from "./db/secret.ts";
 import { openMemory, openSqlite } from "./db/sqlite.ts";
+import { Sweep } from "./db/sweep.ts";
 import { Writer } from "./db/writer.ts";
 import { refreshPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
@@ -123,7 +124,7 @@ async function openBus({ redisUrl }: Config, secret: string, clock: Clock, logge
 function followOtherNodes(log: EventLog, writer: Writer, bus: Bus, clock: Clock): () => void {
   const topic = "head";
   const look = () => void log.fresh().catch(() => {});
-  writer.onCommit((seq) => bus.publish(topic, String(seq)));
+  writer.onCommit((events) => bus.publish(topic, String(events.at(-1)?.seq)));
   const stopListening = bus.subscribe(topic, (seq) => Number(seq) > log.head.seq && look());
   const stopPolling = clock.every(followMs, look);
   return () => {
@@ -184,6 +185,9 @@ async function openCore(config: Config, { clock, logger, retention }: Required<O
     }
   });
   const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError }, retention);
+  const sweep = new Sweep({ read, writer, clock, onError });
+  // The node that removed a channel sweeps it; the others would only do the same once more.
+  writer.onCommit((events) => events.some(({ name }) => name === "delete channel") && sweep.begin());
   const stopFollowing = database.shared ? followOtherNodes(log, writer, bus, clock) : () => {};
 
   const services: Services = {
@@ -207,6 +211,7 @@ async function openCore(config: Config, { clock, logger, retention }: Required<O
     async close() {
       stopRetention();
       stopFollowing();
+      await sweep.stop();
       await writer.drain();
       presence.close();
       peers.close();

@@ -40,11 +40,14 @@ export interface Transaction extends Read {
   insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number>;
   update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void>;
   remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number>;
-  /** Adds an event to the log, in the same transaction as the rows it tells of. */
-  append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject?: Subject): void;
+  /** Adds an event to the log, in the same transaction as the rows it tells of. Returns its position. */
+  append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject?: Subject): number;
   /** Wall time of the commit. */
   readonly now: number;
-  /** Takes the data out of every earlier event about a subject; their positions stay. */
+  /**
+   * Takes the data out of every earlier event about a subject; their positions stay. Of a channel there can be any number, so that in
+   * the table they are hidden by its row in `removed_channel` until they are swept.
+   */
   blank(subject: Subject): void;
 }
 

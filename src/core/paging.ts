@@ -1,6 +1,7 @@
 /** Owns pages of a table by id: always ascending, and knowing whether there is more on either side. */
 import type { Param, Read, Reply } from "./context.ts";
 import type { Page } from "./schema.ts";
+import { visible } from "./visible.ts";
 
 interface PageQuery {
   readonly table: string;
@@ -22,7 +23,7 @@ export async function readPage<Row extends { id: number }>(
   const conditions = [...query.where, bound];
   const where = conditions.map(({ sql }) => sql).join(" and ");
   const rows = await ctx.read.all<Row>(
-    `select ${query.columns} from "${query.table}" where ${where} order by id ${forward ? "asc" : "desc"} limit ?`,
+    `select ${query.columns} from ${visible(query.table)} where ${where} order by id ${forward ? "asc" : "desc"} limit ?`,
     [...conditions.map(({ param }) => param), limit + 1],
   );
   const more = rows.length > limit;
@@ -42,7 +43,7 @@ export async function readPage<Row extends { id: number }>(
 async function exists(read: Read, query: PageQuery, sql: string, param: number): Promise<boolean> {
   const where = [...query.where.map((condition) => condition.sql), sql].join(" and ");
   return (
-    (await read.get(`select 1 from "${query.table}" where ${where} limit 1`, [
+    (await read.get(`select 1 from ${visible(query.table)} where ${where} limit 1`, [
       ...query.where.map((condition) => condition.param),
       param,
     ])) !== undefined

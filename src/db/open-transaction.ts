@@ -15,7 +15,7 @@ interface Draft {
 export class OpenTransaction implements Transaction, BatchWrites {
   readonly connection: WriteConnection;
   readonly #drafts: Draft[] = [];
-  readonly #blanked: Subject[] = [];
+  readonly #blankedMessages: number[] = [];
   readonly #counter: { seq: number; messageId: number };
   readonly now: number;
 
@@ -52,22 +52,19 @@ export class OpenTransaction implements Transaction, BatchWrites {
     return this.#counter.messageId;
   }
 
-  append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject: Subject = {}): void {
-    this.#drafts.push({ name: event.name, payload: JSON.stringify(data), subject });
+  append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject: Subject = {}): number {
+    return this.#counter.seq + this.#drafts.push({ name: event.name, payload: JSON.stringify(data), subject });
   }
 
   blank(subject: Subject): void {
     const { channelId: channel_id, messageId: message_id } = subject;
-    this.#blanked.push(subject);
+    if (message_id !== undefined) this.#blankedMessages.push(message_id);
     this.append(blankEvents, { channel_id, message_id });
   }
 
   /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
   finish(tag: string): EventRecord[] {
-    for (const { messageId, channelId } of this.#blanked) {
-      if (messageId === undefined) this.connection.run("update event set payload = null where channel_id = ?", [channelId ?? 0]);
-      else this.connection.run("update event set payload = null where message_id = ?", [messageId]);
-    }
+    for (const id of this.#blankedMessages) this.connection.run("update event set payload = null where message_id = ?", [id]);
     const events = this.#drafts.map(({ name, payload, subject }, index): EventRecord => {
       const { channelId = null, messageId = null } = subject;
       return { seq: this.#counter.seq + index + 1, tag, name, channelId, messageId, payload, at: this.now };

@@ -1,14 +1,31 @@
 /** Owns how MikroORM is set up for each kind of database; the server and the ORM's command line share it. */
 import { fileURLToPath } from "node:url";
+import { raw } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
 import { defineConfig as definePostgres } from "@mikro-orm/postgresql";
 import { defineConfig } from "@mikro-orm/sqlite";
+import { visibleWhere } from "../core/visible.ts";
 import { entities } from "./entities.ts";
 
 function migrations(dialect: string) {
   const path = fileURLToPath(new URL(`./migrations/${dialect}`, import.meta.url));
   return { path, pathTs: path, glob: "*.ts", emit: "ts" as const, snapshot: false, tableName: "migration", silent: true };
 }
+
+/** The ORM finds and changes what anybody may see. */
+const visibleRows = Object.fromEntries(
+  entities.flatMap(({ meta: { className, tableName } }) => {
+    const where = visibleWhere(tableName);
+    return where ? [[`visible ${tableName}`, { entity: [className], cond: () => ({ [raw(where)]: [] }), default: true }]] : [];
+  }),
+);
+
+const tables = {
+  entities,
+  filters: visibleRows,
+  // Without this the table of a foreign key would be joined for its filter.
+  autoJoinRefsForFilters: false,
+};
 
 /** What the counter row numbers, and no sequence. SQLite has one kind of numbered key only, whoever gives the numbers. */
 const fromCounter: Readonly<Record<string, string>> = { event: "seq", message: "id" };
@@ -17,7 +34,7 @@ const fromCounter: Readonly<Record<string, string>> = { event: "seq", message: "
 export function sqliteOptions(path: string) {
   return defineConfig({
     dbName: path,
-    entities,
+    ...tables,
     extensions: [Migrator],
     migrations: migrations("sqlite"),
     // The file is this process's own; a wait for a lock would stop every request.
@@ -30,7 +47,7 @@ export function sqliteOptions(path: string) {
 export function postgresOptions(url: string) {
   return definePostgres({
     clientUrl: url,
-    entities,
+    ...tables,
     extensions: [Migrator],
     migrations: migrations("postgres"),
     pool: { min: 0, max: 2 },

@@ -3,6 +3,7 @@ import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
+import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
 import { postgresOptions } from "./options.ts";
 import { hopelessAnswer, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
@@ -146,7 +147,7 @@ class PostgresWriteConnection implements WriteConnection {
     if (keys.length === 0) return [];
     const names = keyColumns.map((column) => `"${column}"`).join(", ");
     return this.all<Row>(
-      `select ${columns} from "${table}" where (${names}) in (select * from ${this.#unnest(table, keyColumns)})`,
+      `select ${columns} from ${visible(table)} where (${names}) in (select * from ${this.#unnest(table, keyColumns)})`,
       keyColumns.map((_, index) => keys.map((key) => key[index] ?? null)),
     );
   }

@@ -7,6 +7,7 @@ import BetterSqlite, { type Database as Handle, type Statement } from "better-sq
 import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
+import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
 import { sqliteOptions } from "./options.ts";
 
@@ -102,7 +103,7 @@ class SqliteWriteConnection extends Statements implements WriteConnection {
 
   async findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
     const statement = this.prepare(
-      `select ${columns} from "${table}" where ${keyColumns.map((column) => `"${column}" = ?`).join(" and ")}`,
+      `select ${columns} from ${visible(table)} where ${keyColumns.map((column) => `"${column}" = ?`).join(" and ")}`,
     );
     return keys.flatMap((key) => statement.all(...key) as Row[]);
   }

@@ -11,7 +11,7 @@ import { openPostgres } from "./postgres.ts";
 import { openSqlite } from "./sqlite.ts";
 
 /** Each after those it refers to. */
-const tables = ["user", "session", "channel", "message", "message_key", "event", "counter", "setting"] as const;
+const tables = ["user", "session", "channel", "removed_channel", "message", "message_key", "event", "counter", "setting"] as const;
 /** Ids that the database gives out itself, and never twice: not even those of what is gone. */
 const numbered = ["user", "session", "channel"] as const;
 const chunkRows = 500;

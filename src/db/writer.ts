@@ -51,7 +51,7 @@ export class Writer {
   #tag: string;
   readonly #queue: Unit[] = [];
   readonly #open = new Map<Work, Unit>();
-  readonly #listeners = new Set<(seq: number) => void>();
+  readonly #listeners = new Set<(events: readonly EventRecord[]) => void>();
   #waiting = 0;
   #waitingBytes = 0;
   #draining: Promise<void> | undefined;
@@ -99,8 +99,8 @@ export class Writer {
     return this.#add(() => this.#newUnit(alone(({ connection }) => change(connection))), undefined, null);
   }
 
-  /** Calls back with the last position of each transaction of this process that made events. */
-  onCommit(listener: (seq: number) => void): void {
+  /** Calls back with the events of each transaction of this process that made any. */
+  onCommit(listener: (events: readonly EventRecord[]) => void): void {
     this.#listeners.add(listener);
   }
 
@@ -168,8 +168,7 @@ export class Writer {
     }
     const { results, events } = committed;
     this.#log.commit(events);
-    const last = events.at(-1);
-    if (last) for (const listener of this.#listeners) listener(last.seq);
+    if (events.length > 0) for (const listener of this.#listeners) listener(events);
     return () =>
       jobs.forEach((job, index) => {
         const result = results[index];

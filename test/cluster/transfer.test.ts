@@ -20,14 +20,19 @@ test("everything moves from SQLite to PostgreSQL: tokens, ids, the log, and the 
   await post(before, token, 2, text);
   const made = await request(before, "POST", "/channel", { token, body: { title: "gone" } });
   await request(before, "DELETE", `/channel/${made.body.id}`, { token });
+  const unswept = await request(before, "POST", "/channel", { token, body: { title: "removed, and not swept yet" } });
   const replay = await request(before, "GET", `/event?cursor=${cursor}`);
   const messages = await request(before, "GET", "/message");
   await before.close();
+  await sqlite.execute(`insert into removed_channel (channel_id, seq) select ${unswept.body.id}, seq + 1 from counter`);
 
   await run(process.execPath, [transferFile, "--from", sqlite.url, "--to", postgres.url]);
   await using after = await startServer({ DATABASE_URL: postgres.url });
   expect((await request(after, "GET", "/message")).body).toEqual(messages.body);
-  expect((await request(after, "GET", `/event?cursor=${cursor}`)).body).toEqual(replay.body);
+  expect((await request(after, "GET", `/channel/${unswept.body.id}`)).status).toBe(404);
+  const { events } = replay.body;
+  expect(events.at(-1)).toMatchObject({ event: "post channel", data: unswept.body });
+  expect((await request(after, "GET", `/event?cursor=${cursor}`)).body).toEqual({ ...replay.body, events: events.slice(0, -1) });
   const next = await post(after, token, 1, "next");
   expect(next.status).toBe(201);
   expect(next.body.id).toBe(messages.body.at(-1).id + 1);

@@ -54,6 +54,16 @@ async function expectResume(cluster: Cluster, from: number, to: number, token: s
   resumed.cut();
 }
 
+/** A channel that one version removes goes from the other, and its messages with it. */
+async function expectRemoval(cluster: Cluster, from: number, to: number, token: string): Promise<void> {
+  const channel = await request(cluster.node(from), "POST", "/channel", { token, body: { title: "to go" } });
+  const body = { channel_id: channel.body.id, message_text: "gone with it" };
+  const posted = await request(cluster.node(to), "POST", "/message", { token, body });
+  expect((await request(cluster.node(from), "DELETE", `/channel/${channel.body.id}`, { token })).status).toBe(204);
+  for (const path of [`/channel/${channel.body.id}`, `/message/${posted.body.id}`])
+    await until(`the end of ${path}`, 10_000, async () => (await request(cluster.node(to), "GET", path)).status === 404);
+}
+
 test.each(run)("under load, nodes of this version join those of $commit, and replace them", { timeout }, async ({ directory, commit }) => {
   using _ = { [Symbol.dispose]: () => previous?.[Symbol.dispose]() };
   const old = { directory };
@@ -82,6 +92,7 @@ test.each(run)("under load, nodes of this version join those of $commit, and rep
   ] as const) {
     await expectPresence(cluster, from, to, ann);
     await expectResume(cluster, from, to, token);
+    await expectRemoval(cluster, from, to, token);
     const session = await request(cluster.node(from), "POST", "/auth", { body: { username: "ann", password: "correct horse" } });
     const other = session.body.token_value;
     expect((await request(cluster.node(to), "GET", "/auth", { token: other })).status).toBe(200);

@@ -20,6 +20,8 @@ export interface TestDatabase {
   copy(): Promise<TestDatabase>;
   /** Runs SQL behind the server's back. */
   execute(sql: string): Promise<unknown>;
+  /** The number that a query answers with, in its only column `n`. */
+  count(sql: string): Promise<number>;
   drop(): Promise<void>;
 }
 
@@ -39,6 +41,12 @@ export function createSqlite(): TestDatabase {
       const database = new BetterSqlite(file);
       database.exec(sql);
       database.close();
+    },
+    async count(sql) {
+      const database = new BetterSqlite(file, { readonly: true });
+      const { n } = database.prepare(sql).get() as { n: number };
+      database.close();
+      return n;
     },
     async drop() {
       rmSync(directory, { recursive: true, force: true });
@@ -67,6 +75,7 @@ export async function createPostgres({ template = "template1", serverUrl = postg
     url: url.href,
     copy: () => createPostgres({ template: name, serverUrl }),
     execute: (sql) => runAsOwner(sql, url.href),
+    count: async (sql) => Number((await runAsOwner(sql, url.href)).rows[0].n),
     async drop() {
       await runAsOwner(`drop database if exists ${name} with (force)`, serverUrl);
     },

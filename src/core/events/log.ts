@@ -1,6 +1,7 @@
 /** Owns the event log as readers see it: the head, the recent events in memory, and the table for everything older. */
 import type { z } from "zod";
 import type { Read } from "../context.ts";
+import { visible } from "../visible.ts";
 import { parseCursor, toCursor } from "./cursor.ts";
 import { blankEvents, isInternal } from "./internal.ts";
 
@@ -142,7 +143,7 @@ export class EventLog {
   async #tail(): Promise<void> {
     for (;;) {
       const head = this.#head;
-      const rows = await this.#read.all<EventRecord>(`select ${columns} from event where seq >= ? order by seq limit ?`, [
+      const rows = await this.#read.all<EventRecord>(`select ${columns} from ${visible("event")} where seq >= ? order by seq limit ?`, [
         head.seq,
         tailEvents,
       ]);
@@ -216,11 +217,10 @@ export class EventLog {
   async after(seq: number, limit: number): Promise<readonly LogEvent[]> {
     const recent = this.recent(seq, limit);
     if (recent) return recent;
-    const rows = await this.#read.all<EventRecord>(`select ${columns} from event where seq > ? and seq <= ? order by seq limit ?`, [
-      seq,
-      this.#head.seq,
-      limit,
-    ]);
+    const rows = await this.#read.all<EventRecord>(
+      `select ${columns} from ${visible("event")} where seq > ? and seq <= ? order by seq limit ?`,
+      [seq, this.#head.seq, limit],
+    );
     return rows.map(toLogEvent);
   }
 

@@ -1,4 +1,4 @@
-/** The table of channels. */
+/** The tables of channels, and of those that were removed. */
 import { defineEntity, p } from "@mikro-orm/core";
 import { rowId } from "../../core/row-id.ts";
 import { UserEntity } from "../user/user.entity.ts";
@@ -12,5 +12,16 @@ export const ChannelEntity = defineEntity({
     description: p.text(),
     /** Who made it; null for the two original ones. */
     userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").nullable().index(),
+  },
+});
+
+/** A channel that was removed: everything of it is hidden, and gone once it is swept. Its row goes last, and this one with it. */
+export const RemovedChannelEntity = defineEntity({
+  name: "RemovedChannel",
+  tableName: "removed_channel",
+  properties: {
+    channelId: () => p.manyToOne(ChannelEntity).mapToPk().fieldName("channel_id").index(false).primary().deleteRule("cascade"),
+    /** The position of its `delete channel`. */
+    seq: p.bigint("number"),
   },
 });

@@ -1,5 +1,6 @@
 /** Look-ups of channels that other features use too. */
 import type { Read } from "../../core/context.ts";
+import { visible } from "../../core/visible.ts";
 
 export interface ChannelRecord {
   id: number;
@@ -11,5 +12,5 @@ export interface ChannelRecord {
 export const channelColumns = `id, title, description, user_id as "userId"`;
 
 export function findChannel(read: Read, id: number): Promise<ChannelRecord | undefined> {
-  return read.get(`select ${channelColumns} from channel where id = ?`, [id]);
+  return read.get(`select ${channelColumns} from ${visible("channel")} where id = ?`, [id]);
 }

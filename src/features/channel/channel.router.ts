@@ -6,7 +6,7 @@ import { loggedEvent } from "../../core/events/event.ts";
 import { readPage } from "../../core/paging.ts";
 import { forwardPage, Id, text } from "../../core/schema.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
-import { ChannelEntity } from "./channel.entity.ts";
+import { ChannelEntity, RemovedChannelEntity } from "./channel.entity.ts";
 import { type ChannelRecord, channelColumns, findChannel } from "./channel.queries.ts";
 
 const Title = text(1, 64, { blank: false }).describe("1 to 64 characters, not only white space.");
@@ -121,9 +121,9 @@ export const channelRouter = router({
     .mutation(({ ctx, input: { id } }) =>
       ctx.write(async (transaction) => {
         await findOwn(transaction, id, ctx.caller);
-        await transaction.remove(ChannelEntity, { id });
         transaction.blank({ channelId: id });
-        transaction.append(deleteChannel, { id }, { channelId: id });
+        const seq = transaction.append(deleteChannel, { id }, { channelId: id });
+        await transaction.insert(RemovedChannelEntity, { channelId: id, seq });
       }),
     ),
 });

@@ -1,5 +1,6 @@
 /** Look-ups of messages. */
 import type { Read } from "../../core/context.ts";
+import { visible } from "../../core/visible.ts";
 
 export interface MessageRecord {
   id: number;
@@ -14,5 +15,5 @@ export interface MessageRecord {
 export const messageColumns = `id, channel_id as "channelId", user_id as "userId", message_text as "messageText", time, edited_at as "editedAt", client_message_id as "clientMessageId"`;
 
 export function findMessage(read: Read, id: number): Promise<MessageRecord | undefined> {
-  return read.get(`select ${messageColumns} from message where id = ?`, [id]);
+  return read.get(`select ${messageColumns} from ${visible("message")} where id = ?`, [id]);
 }

@@ -1,0 +1,89 @@
+/** Owns what is left of removed channels: `core/visible.ts` hides it, and here it goes, a little at a time, so that nobody waits. */
+import type { Clock } from "../core/clock.ts";
+import type { Read } from "../core/context.ts";
+import type { Writer } from "./writer.ts";
+
+/** What a crash has left, or another node that is gone. */
+const periodMs = 60_000;
+const chunkRows = 500;
+
+/** Said with each change: the table may have gone back, in the meantime, to a time when the channel was there. */
+const ifRemoved = "exists (select 1 from removed_channel where channel_id = ?)";
+
+interface SweepOptions {
+  readonly read: Read;
+  readonly writer: Writer;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+export class Sweep {
+  readonly #options: SweepOptions;
+  readonly #stopRounds: () => void;
+  #wanted = false;
+  #stopped = false;
+  #running: Promise<void> | undefined;
+
+  /** Begins at once, and looks again once a minute. Nodes that sweep the same channel only find less to do. */
+  constructor(options: SweepOptions) {
+    this.#options = options;
+    this.#stopRounds = options.clock.every(periodMs, () => this.begin());
+    this.begin();
+  }
+
+  /** Sweeps what was removed until now; what cannot be done now is left to the next round. */
+  begin(): void {
+    this.#wanted = true;
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when nothing of it is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stopRounds();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { read, onError } = this.#options;
+    try {
+      while (this.#wanted && !this.#stopped) {
+        this.#wanted = false;
+        const sql = `select channel_id as "channelId", seq from removed_channel order by seq`;
+        for (const { channelId, seq } of await read.all<{ channelId: number; seq: number }>(sql, [])) await this.#sweep(channelId, seq);
+      }
+    } catch (error) {
+      if (!this.#stopped) onError(error);
+    }
+    this.#running = undefined;
+  }
+
+  async #sweep(channelId: number, seq: number): Promise<void> {
+    // Messages first, from the newest: pages that begin with the newest have to pass over what is hidden.
+    await this.#walk(channelId, "message", "id", Number.MAX_SAFE_INTEGER, "delete from message where true");
+    await this.#walk(channelId, "event", "seq", seq, "update event set payload = null where payload is not null");
+    if (this.#stopped) return;
+    await this.#options.writer.maintain((connection) => {
+      // A node of the version before does not know that the channel was removed, and may have posted into it until now.
+      const later = `channel_id = ? and seq > ? and payload is not null and ${ifRemoved}`;
+      connection.run(`update event set payload = null where ${later}`, [channelId, seq, channelId]);
+      connection.run(`delete from channel where id = ? and ${ifRemoved}`, [channelId, channelId]);
+    });
+  }
+
+  /** Makes a change to all that a table has of a channel below a value of its key, from the highest on, a chunk a transaction. */
+  async #walk(channelId: number, table: string, key: string, below: number, change: string): Promise<void> {
+    const { read, writer } = this.#options;
+    // "in" with the same twice, and not "=": with that PostgreSQL may think it as good to look for them among those of all channels.
+    const where = `channel_id in (?, ?) and ${key} < ?`;
+    const chunk = `select ${key} from ${table} where ${where} order by channel_id desc, ${key} desc limit ${chunkRows}`;
+    for (let end = below; !this.#stopped; ) {
+      const params = [channelId, channelId, end];
+      const found = await read.get<{ first: number | null }>(`select min(${key}) as first from (${chunk}) as chunk`, params);
+      if (!found || found.first === null) return;
+      const sql = `${change} and ${key} in (${chunk}) and ${ifRemoved}`;
+      await writer.maintain((connection) => connection.run(sql, [...params, channelId]));
+      end = found.first;
+    }
+  }
+}
