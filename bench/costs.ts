@@ -23,20 +23,32 @@ function costOf(small: ClusterReport, large: ClusterReport, microseconds: (repor
 
 const perMessage = ({ messages }: ClusterReport, ms: number) => (ms * 1_000) / messages;
 
+/** More than any machine's. */
 const mostCrowding = 1_000;
 
-/** The crowding with which the simulation costs the nodes what a crowded machine measured: it grows with it, so halving finds it. */
-function findCrowding(costs: Costs, report: ClusterReport, cores: number): number {
-  const measured = nodesMicroseconds(report);
-  const { nodes, readers: members, inFlight } = report.plan;
-  const installation = { nodes, members, channels: 1, inFlight, cores };
-  let [low, high] = [0, mostCrowding];
-  while (high - low > 1) {
-    const crowding = (low + high) / 2;
-    if (forecast({ ...costs, crowding }, installation).nodesMicrosecondsPerMessage < measured) low = crowding;
-    else high = crowding;
+/** Where between nothing and `high` the answer turns from yes to no. */
+function bisect(high: number, isTooLittle: (value: number) => boolean): number {
+  let [from, to] = [0, high];
+  while (to - from > high / 1_000) {
+    const middle = (from + to) / 2;
+    if (isTooLittle(middle)) from = middle;
+    else to = middle;
   }
-  return low;
+  return from;
+}
+
+/** By how much the simulation costs the nodes more than was measured. */
+function excess(costs: Costs, report: ClusterReport, cores: number): number {
+  const { nodes, readers: members, inFlight } = report.plan;
+  return forecast(costs, { nodes, members, channels: 1, inFlight, cores }).nodesMicrosecondsPerMessage - nodesMicroseconds(report);
+}
+
+/** What waking costs shows only where there are more processes than cores, so it is found by simulating two such measurements. */
+function withWaking(costs: Costs, crowded: ClusterReport, readCrowded: ClusterReport, cores: number): Costs {
+  const crowding = bisect(mostCrowding, (value) => excess({ ...costs, crowding: value }, crowded, cores) < 0);
+  const { each, message } = costs.delivery;
+  const roused = (rousing: number): Costs => ({ ...costs, crowding, rousing, delivery: { each: each - rousing, message } });
+  return roused(bisect(each, (value) => excess(roused(value), readCrowded, cores) > 0));
 }
 
 export function readCosts(reports: readonly ClusterReport[], cores: number): Costs {
@@ -59,7 +71,8 @@ export function readCosts(reports: readonly ClusterReport[], cores: number): Cos
     reading: costOf(of("readSmall"), of("readLarge"), ({ readersCpuMs, plan }) => (readersCpuMs * 1_000) / plan.readers),
     passing: beyond(passed, nodes(passed), commit) / passed.transactions,
     posting: perMessage(large, large.loadCpuMs),
+    rousing: 0,
     crowding: 0,
   };
-  return { ...costs, crowding: findCrowding(costs, of("crowded"), cores) };
+  return withWaking(costs, of("crowded"), of("readCrowded"), cores);
 }

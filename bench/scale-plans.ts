@@ -11,8 +11,9 @@ export const fitted = {
   /** The same with a node that only follows. */
   followedSmall: { nodes: 2, posting: 1, readers: 0, messages: 6_000, inFlight: 8 },
   followedLarge: { nodes: 2, posting: 1, readers: 0, messages: 20_000, inFlight: 128 },
-  /** Two that post to a row and to cores that are not enough for all: what it costs to be in each other's way. */
+  /** Two nodes that post, without readers and with: what it costs to wake where cores are not enough for all. */
   crowded: { nodes: 2, readers: 0, messages: 6_000, inFlight: 16 },
+  readCrowded: { nodes: 2, readers: 500, messages: 4_000, inFlight: 16 },
   /** One node with readers: what a write to a socket costs, and what a message in it. */
   readSmall: { nodes: 1, readers: 500, messages: 4_000, inFlight: 8 },
   readLarge: { nodes: 1, readers: 500, messages: 12_000, inFlight: 128 },

@@ -36,6 +36,7 @@ function showCosts(costs: Costs): void {
       ["a look at others' commits", ...cost(costs.look)],
       ["PostgreSQL's part of it", ...cost(costs.lookUp)],
       ["a write to a reader", ...cost(costs.delivery)],
+      ["waking its end, with that", number(costs.rousing), ""],
       ["a reader not concerned", number(costs.passing), ""],
       ["waking, for each in the way", number(costs.crowding), ""],
     ],
@@ -128,7 +129,7 @@ function showOnPaper(costs: Costs, idleBytes: number | undefined): void {
   const reserve = 0.5;
   const messagesPerCommit = 10;
   const memoryBytes = 16e9;
-  const { commit, look, lookUp, delivery } = costs;
+  const { commit, look, lookUp, delivery, rousing } = costs;
   const row = onFull(costs, { nodes: 4, members: 0, channels: 1 }).messagesPerSecond;
   const rows = (
     [
@@ -139,7 +140,7 @@ function showOnPaper(costs: Costs, idleBytes: number | undefined): void {
     ] as const
   ).map(([members, rate, readers]) => {
     const posting = rate * (commit.each / messagesPerCommit + commit.message);
-    const delivering = rate * readers * (delivery.each + delivery.message);
+    const delivering = rate * readers * (delivery.each + rousing + delivery.message);
     const cores = (posting + delivering) / 1e6 / reserve;
     const byMemory = idleBytes === undefined ? 0 : (members * idleBytes) / memoryBytes / reserve;
     const nodes = Math.ceil(Math.max(cores, byMemory));

@@ -49,6 +49,12 @@ export class Machine {
     return this.#crowding * Math.max(0, this.running.size - this.#cores);
   }
 
+  /** Whether one that wakes would find a core, these two apart: the one that wakes and the one that wakes it. */
+  hasFreeCore(waking: SimulatedProcess, by: SimulatedProcess): boolean {
+    const others = this.running.size - Number(this.running.has(waking)) - Number(this.running.has(by));
+    return others + 1 < this.#cores;
+  }
+
   process(): SimulatedProcess {
     return new SimulatedProcess(this);
   }

@@ -20,6 +20,8 @@ export interface Costs {
   /** What one reader gets of a commit: a write to its socket, and each message in it; and what that costs the reader's own end. */
   readonly delivery: Cost;
   readonly reading: Cost;
+  /** What of a write to a reader is waking its end; not where that finds no core, and sleeps on until there is more to read. */
+  readonly rousing: number;
   /** A reader whom a commit does not concern. */
   readonly passing: number;
   /** Whoever posts, a message. */
@@ -167,14 +169,15 @@ class SimulatedNode {
   /** What it costs to write some messages, committed together, to this node's readers. */
   #deliver(messages: number): number {
     if (messages === 0) return 0;
-    const { costs, installation, readersEnd } = this.#world;
+    const { costs, installation, machine, readersEnd } = this.#world;
     const { members, channels, nodes } = installation;
     const inChannel = members / channels / nodes;
     /** Readers of a channel get what is theirs in one write; of few messages hardly two are of one channel. */
     const writes = channels * (1 - (1 - 1 / channels) ** messages) * inChannel;
     const of = ({ each, message }: Cost) => writes * each + messages * inChannel * message;
     readersEnd.do(of(costs.reading), () => {});
-    return of(costs.delivery) + (members / nodes - writes) * costs.passing;
+    const roused = machine.hasFreeCore(readersEnd, this.#process) ? writes : 0;
+    return of(costs.delivery) + roused * costs.rousing + (members / nodes - writes) * costs.passing;
   }
 }
 
