@@ -23,6 +23,8 @@ export interface ClusterPlan {
   readonly pinned?: boolean;
   /** Whether each reader's latency is noted. */
   readonly timed?: boolean;
+  /** Posts before anything is measured, as many under way as then; otherwise some thousand, few at once. */
+  readonly warmUp?: number;
 }
 
 /** What a plan's messages cost. */
@@ -71,7 +73,7 @@ async function withNodes<Result>(
   }
 }
 
-const warmUpMessages = 3_000;
+const someWarmUp = { messages: 8_000, inFlight: 16 };
 const cpuMsOf = (servers: readonly MeasuredServer[]) => Promise.all(servers.map((server) => server.cpuMs()));
 
 export function measureCluster(plan: ClusterPlan): Promise<ClusterReport> {
@@ -83,13 +85,14 @@ export function measureCluster(plan: ClusterPlan): Promise<ClusterReport> {
         const count = Math.floor((plan.readers + index) / servers.length);
         await readers.ask("open", { port: wsPort, wire: plan.wire ?? "plain", count });
       }
-      const { inFlight, perSecond, timed = false } = plan;
+      const { inFlight, perSecond, timed = false, warmUp } = plan;
       const ports = servers.slice(0, plan.posting).map(({ port }) => port);
       const post = (messages: number, pace: Pick<PostPlan, "inFlight" | "perSecond">) =>
         load.ask<PostReport>("post", { kind: "keenchat", ports, token, messages, ...pace } satisfies PostPlan);
       await readers.ask("begin");
       // Until the compiler has seen every loop, small commits too.
-      await post(warmUpMessages, { inFlight: 8 * ports.length });
+      if (warmUp === undefined) await post(someWarmUp.messages, { inFlight: someWarmUp.inFlight * ports.length });
+      else await post(warmUp, { inFlight });
       await settle(readers);
       await readers.ask("begin", { timed });
       const [nodesBefore, databaseBefore] = [await cpuMsOf(servers), await database.usage()];
@@ -118,7 +121,7 @@ export async function measureTransactions(messages: number, inFlight: number): P
     try {
       const post = (count: number) =>
         load.ask<PostReport>("post", { kind: "bare", ports: [server.port], messages: count, inFlight } satisfies PostPlan);
-      await post(Math.ceil(messages / 4));
+      await post(messages);
       const { seconds } = await post(messages);
       return messages / seconds;
     } finally {
