@@ -8,7 +8,7 @@ import { startServer } from "./support/server.ts";
 import { until, within } from "./support/wait.ts";
 import { connectTrpc, followingWires, openPlain } from "./support/wires.ts";
 
-const many = 20_000;
+const many = 6_000;
 const patienceMs = 60_000;
 const timeout = 120_000;
 
