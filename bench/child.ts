@@ -17,13 +17,12 @@ interface Answer {
 }
 
 /** In a child: answers the parent's questions by their names. */
-// biome-ignore lint/suspicious/noExplicitAny: each question has its own value; parent and child are written together.
-export function answer(answers: Record<string, (value: any) => unknown>): void {
+export function answer(answers: Record<string, (value: never) => unknown>): void {
   // However its parent ended.
   process.once("disconnect", () => process.exit());
   process.on("message", async ({ number, name, value }: Question) => {
     try {
-      process.send?.({ number, result: await answers[name]?.(value) } satisfies Answer);
+      process.send?.({ number, result: await answers[name]?.(value as never) } satisfies Answer);
     } catch (error) {
       process.send?.({ number, error: String(error) } satisfies Answer);
     }
