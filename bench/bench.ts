@@ -5,7 +5,7 @@
 import { cpus, loadavg } from "node:os";
 import process from "node:process";
 import { endChildrenWhenInterrupted } from "./child.ts";
-import { type ClusterPlan, type ClusterReport, measureCluster, measureTransactions, nodesMicroseconds } from "./cluster.ts";
+import { type ClusterPlan, type ClusterReport, measureCluster, measureTransactions } from "./cluster.ts";
 import { alone, Figures, type Pair, ratio } from "./figures.ts";
 import { whatIsAway } from "./postgres.ts";
 import type { WireName } from "./readers.ts";
@@ -123,16 +123,10 @@ const sections: Record<string, () => Promise<void>> = {
   },
   /** No figures of its own: `npm run bench:scale` judges what it makes of them. */
   async scale() {
-    // Round by round, since a machine has slow minutes; what disturbs only adds, so the cheapest of a plan's runs is the truest.
-    const rounds = await repeatedly(async () => {
-      const reports: ClusterReport[] = [];
-      for (const plan of plans) reports.push(await onCluster(plan));
-      return reports;
+    // Round by round, since a machine has slow minutes.
+    await repeatedly(async () => {
+      for (const plan of plans) configurations.push(await onCluster(plan));
     });
-    for (const [index] of plans.entries()) {
-      const reports = rounds.flatMap((round) => round[index] ?? []);
-      configurations.push(reports.reduce((least, report) => (nodesMicroseconds(report) < nodesMicroseconds(least) ? report : least)));
-    }
   },
 };
 

@@ -4,10 +4,11 @@ import { type ClusterPlan, type ClusterReport, nodesMicroseconds } from "./clust
 import { fitted } from "./scale-plans.ts";
 import { type Cost, type Costs, forecast } from "./simulation.ts";
 
+/** What disturbs a run only adds, so the cheapest of a plan's runs is the truest. */
 export function reportOn(plan: ClusterPlan, reports: readonly ClusterReport[]): ClusterReport {
-  const report = reports.find((candidate) => isDeepStrictEqual(candidate.plan, plan));
-  if (!report) throw new Error(`The result lacks ${JSON.stringify(plan)}: run BENCH_ONLY=scale npm run bench.`);
-  return report;
+  const ofPlan = reports.filter((candidate) => isDeepStrictEqual(candidate.plan, plan));
+  if (ofPlan.length === 0) throw new Error(`The result lacks ${JSON.stringify(plan)}: run BENCH_ONLY=scale npm run bench.`);
+  return ofPlan.reduce((least, report) => (nodesMicroseconds(report) < nodesMicroseconds(least) ? report : least));
 }
 
 /** Two measurements, with small commits and with large ones, tell apart what a commit costs and what a message in it. */

@@ -15,7 +15,7 @@ export interface Result {
   readonly lost: number;
   readonly repeated: number;
   readonly rows: readonly Figure[];
-  /** What the simulation is fitted to and held against. */
+  /** What the simulation is fitted to and held against: each plan as often as there were rounds. */
   readonly configurations: readonly ClusterReport[];
 }
 
