@@ -8,6 +8,7 @@ import { SuiteTimes } from "../test/support/suite-times.ts";
 const needs: Readonly<Record<string, readonly Service[]>> = {
   "test/cluster/**": ["postgres", "redis"],
   "test/faults.test.ts": ["postgres"],
+  "test/quiet-channel.test.ts": ["postgres"],
   "test/browser/**": ["chromium"],
   "test/docs/examples.test.ts": ["curl", "sqlite3"],
   "test/readme.test.ts": ["curl"],

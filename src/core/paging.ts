@@ -6,7 +6,8 @@ import { visible } from "./visible.ts";
 interface PageQuery {
   readonly table: string;
   readonly columns: string;
-  readonly where: readonly { sql: string; param: Param }[];
+  /** What a row has to have; each column has an index that goes on with the id. */
+  readonly where: readonly { column: string; value: Param }[];
   /** Where a page without `before` or `after` lies. */
   readonly from: "first" | "newest";
 }
@@ -19,19 +20,15 @@ export async function readPage<Row extends { id: number }>(
 ): Promise<Row[]> {
   const { before, after, limit } = page;
   const forward = after !== undefined || (before === undefined && query.from === "first");
-  const bound = forward ? { sql: "id > ?", param: after ?? 0 } : { sql: "id < ?", param: before ?? Number.MAX_SAFE_INTEGER };
-  const conditions = [...query.where, bound];
-  const where = conditions.map(({ sql }) => sql).join(" and ");
-  const rows = await ctx.read.all<Row>(
-    `select ${query.columns} from ${visible(query.table)} where ${where} order by id ${forward ? "asc" : "desc"} limit ?`,
-    [...conditions.map(({ param }) => param), limit + 1],
-  );
+  const rows = forward
+    ? await readBeyond<Row>(ctx.read, query, ">", after ?? 0, limit + 1)
+    : await readBeyond<Row>(ctx.read, query, "<", before ?? Number.MAX_SAFE_INTEGER, limit + 1);
   const more = rows.length > limit;
   if (more) rows.pop();
   if (!forward) rows.reverse();
 
-  const next = forward ? more : before !== undefined && (await exists(ctx.read, query, "id >= ?", before));
-  const prev = forward ? query.from === "newest" && after !== undefined && (await exists(ctx.read, query, "id <= ?", after)) : more;
+  const next = forward ? more : before !== undefined && (await exists(ctx.read, query, ">=", before));
+  const prev = forward ? query.from === "newest" && after !== undefined && (await exists(ctx.read, query, "<=", after)) : more;
   // Beside an empty page the neighbour begins where the page would have been, as far as ids go.
   const first = rows[0]?.id ?? Math.min((after ?? 0) + 1, Number.MAX_SAFE_INTEGER);
   const last = rows.at(-1)?.id ?? Math.max((before ?? 1) - 1, 0);
@@ -40,12 +37,22 @@ export async function readPage<Row extends { id: number }>(
   return rows;
 }
 
-async function exists(read: Read, query: PageQuery, sql: string, param: number): Promise<boolean> {
-  const where = [...query.where.map((condition) => condition.sql), sql].join(" and ");
-  return (
-    (await read.get(`select 1 from ${visible(query.table)} where ${where} limit 1`, [
-      ...query.where.map((condition) => condition.param),
-      param,
-    ])) !== undefined
+/** Rows on one side of an id, the nearest first. */
+function readBeyond<Row>(read: Read, query: PageQuery, side: "<" | "<=" | ">" | ">=", id: number, limit: number): Promise<Row[]> {
+  const { table, columns, where } = query;
+  const direction = side.startsWith(">") ? "asc" : "desc";
+  // One column is asked "in" the same value twice, and orders too. With "=" it would order nothing, and PostgreSQL, which may plan
+  // without the value, could take the index of ids alone: for a quiet channel, past the messages of all others.
+  const [alone] = where.length === 1 ? where : [];
+  const conditions = alone ? [`${alone.column} in (?, ?)`] : where.map(({ column }) => `${column} = ?`);
+  const order = alone ? `${alone.column} ${direction}, id ${direction}` : `id ${direction}`;
+  const values = alone ? [alone.value, alone.value] : where.map(({ value }) => value);
+  return read.all<Row>(
+    `select ${columns} from ${visible(table)} where ${[...conditions, `id ${side} ?`].join(" and ")} order by ${order} limit ?`,
+    [...values, id, limit],
   );
+}
+
+async function exists(read: Read, query: PageQuery, side: "<=" | ">=", id: number): Promise<boolean> {
+  return (await readBeyond(read, { ...query, columns: "1" }, side, id, 1)).length > 0;
 }

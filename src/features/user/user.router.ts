@@ -60,7 +60,7 @@ export const userRouter = router({
     )
     .output(z.array(User))
     .query(async ({ ctx, input }) => {
-      const where = input.username === undefined ? [] : [{ sql: "username_key = ?", param: usernameKey(input.username) }];
+      const where = input.username === undefined ? [] : [{ column: "username_key", value: usernameKey(input.username) }];
       const rows = await readPage<UserRecord>(ctx, { columns: "id, username", table: "user", where, from: "first" }, input);
       return rows.map(toUser);
     }),
