@@ -35,7 +35,8 @@ export default defineConfig(async () => {
       // And not with its advice.
       experimental: { diagnostics: false },
       pool: "forks",
-      maxWorkers: 2,
+      // One more than the smallest machine has cores: much of what the suites do is waiting.
+      maxWorkers: 3,
       testTimeout: 20_000,
       hookTimeout: 30_000,
     },

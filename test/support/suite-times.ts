@@ -1,4 +1,4 @@
-/** What each suite took, in a line for each folder of `test/`: its files' own time, which two of them may have spent at once. */
+/** What each suite took, in a line for each folder of `test/`: its files' own time, which three of them may have spent at once. */
 import { dirname, relative } from "node:path";
 import process from "node:process";
 import type { Reporter, TestModule, Vitest } from "vitest/node";
