@@ -35,7 +35,7 @@ const closeGraceMs = 1_500;
 /** Who does not take what waits for it is not listened to either, so that answers to it cannot pile up. */
 const readHighWaterBytes = 256 * 1024;
 /** Heartbeats a peer may miss while it takes nothing; its feeds end it sooner, when there is much for it. */
-const maxStalledBeats = 6;
+const maxStalledBeats = 3;
 
 /** An upgrade that has passed the gate. */
 export interface Upgrade {
