@@ -12,7 +12,7 @@ import { Feeds } from "./core/events/feeds.ts";
 import { endSession } from "./core/events/internal.ts";
 import { EventLog } from "./core/events/log.ts";
 import { createEventReader } from "./core/events/reader.ts";
-import { createLogger, type Logger } from "./core/logger.ts";
+import type { Logger } from "./core/logger.ts";
 import { Argon2Passwords } from "./core/passwords.ts";
 import { Peers } from "./core/peers.ts";
 import { randomTag } from "./core/random.ts";
@@ -58,7 +58,6 @@ export interface Keenchat {
 /** What a test puts in the place of the real thing. */
 export interface Overrides {
   readonly clock?: Clock;
-  readonly logger?: Logger;
   readonly retention?: Retention;
   /** Where the built web app is. */
   readonly webDirectory?: string;
@@ -125,18 +124,17 @@ function followOtherNodes(log: EventLog, writer: Writer, bus: Bus, clock: Clock)
   const topic = "head";
   const look = () => void log.fresh().catch(() => {});
   writer.onCommit((events) => bus.publish(topic, String(events.at(-1)?.seq)));
-  const stopListening = bus.subscribe(topic, (seq) => Number(seq) > log.head.seq && look());
+  const unsubscribe = bus.subscribe(topic, (seq) => Number(seq) > log.head.seq && look());
   const stopPolling = clock.every(followMs, look);
   return () => {
-    stopListening();
+    unsubscribe();
     stopPolling();
   };
 }
 
-export async function startKeenchat(config: Config, overrides: Overrides = {}): Promise<Keenchat> {
+export async function startKeenchat(config: Config, logger: Logger, overrides: Overrides = {}): Promise<Keenchat> {
   const { clock = systemClock, retention = defaultRetention, webDirectory = builtWebApp } = overrides;
-  const logger = overrides.logger ?? createLogger(config.logLevel);
-  const given = { clock, logger, retention, webDirectory };
+  const given: Given = { clock, logger, retention, webDirectory };
   // What was opened last is closed first, at the end or where something cannot be opened.
   await using opened = new AsyncDisposableStack();
   const database = await openWhenThere(config, clock, logger);
@@ -149,10 +147,11 @@ export async function startKeenchat(config: Config, overrides: Overrides = {}): 
   return { restUrl: wires.restUrl, wsUrl: wires.wsUrl, close: () => everything.disposeAsync() };
 }
 
+type Given = Required<Overrides> & { readonly logger: Logger };
 type Core = Awaited<ReturnType<typeof openCore>>;
 
 /** What is behind every wire: the log and its readers, the writer, who is here, and how nodes hear of each other. */
-async function openCore(config: Config, { clock, logger, retention }: Required<Overrides>, database: Database) {
+async function openCore(config: Config, { clock, logger, retention }: Given, database: Database) {
   const onError = onUnexpected(logger);
   const { read } = database;
   const log = await EventLog.open(read, {
@@ -221,7 +220,7 @@ async function openCore(config: Config, { clock, logger, retention }: Required<O
 }
 
 /** What listens: both ports, and on them every wire, the documents and the web app. */
-async function openWires(config: Config, { clock, logger, webDirectory }: Required<Overrides>, core: Core): Promise<Keenchat> {
+async function openWires(config: Config, { clock, logger, webDirectory }: Given, core: Core): Promise<Keenchat> {
   const { services, log, writer, feeds, connections } = core;
   const onError = onUnexpected(logger);
   let stopping = false;

@@ -25,7 +25,7 @@ async function main(): Promise<void> {
   }
   process.on("unhandledRejection", (error) => logger.error({ err: error }, "a promise was left alone"));
   process.on("uncaughtException", (error) => logger.error({ err: error }, "an error was left alone"));
-  const keenchat = await startKeenchat(config, { logger });
+  const keenchat = await startKeenchat(config, logger);
 
   stop = () => {
     stop = () => {};

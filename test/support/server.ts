@@ -26,7 +26,7 @@ export async function startServer(environment: Record<string, string> = {}, over
     ...environment,
     DATABASE_URL: databaseUrl,
   });
-  const keenchat = await startKeenchat(config, { logger, ...overrides }).catch(async (error: unknown) => {
+  const keenchat = await startKeenchat(config, logger, overrides).catch(async (error: unknown) => {
     await own?.drop();
     throw error;
   });
