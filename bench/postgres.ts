@@ -22,9 +22,9 @@ async function query<Row extends pg.QueryResultRow>(url: string, sql: string): P
 
 /** What of the two does not take connections. */
 export async function whatIsAway(): Promise<string[]> {
-  const takesConnections = async (url: string) => {
+  const takesConnections = async (url: string, usualPort: number) => {
     const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port) });
+    const socket = connect({ host: hostname, port: Number(port || usualPort) });
     const taken = await once(socket, "connect").then(
       () => true,
       () => false,
@@ -32,7 +32,7 @@ export async function whatIsAway(): Promise<string[]> {
     socket.destroy();
     return taken;
   };
-  const [postgres, redis] = await Promise.all([takesConnections(postgresUrl), takesConnections(redisUrl)]);
+  const [postgres, redis] = await Promise.all([takesConnections(postgresUrl, 5432), takesConnections(redisUrl, 6379)]);
   return [...(postgres ? [] : ["PostgreSQL"]), ...(redis ? [] : ["Redis"])];
 }
 

@@ -1,4 +1,4 @@
-/** Owns time: the only place that reads it, and the only one that waits. Tests pass their own. */
+/** Owns time: whatever has to do with what Keenchat promises reads it here and waits here, so that tests pass their own. */
 
 export interface Clock {
   /** Wall time, integer milliseconds since the Unix epoch. For times people see, and for `expires_at`. */

@@ -51,7 +51,11 @@ const events = Object.fromEntries(
 const replies = Object.fromEntries(Object.entries(answers).map(([name, answer]) => [key("answer", name), message(name, answer, "never")]));
 const sent = Object.fromEntries(Object.entries(commands).map(([name, command]) => [key("command", name), message(name, command, "never")]));
 
-const parameters = ["`cursor`: resume after this id; without it nothing is replayed.", "`auth`: a token, the same as `identify`."];
+const parameters = [
+  "`cursor`: resume after this id; without it nothing is replayed.",
+  "`channel_id`: only of these channels, and what concerns none; ids with commas between.",
+  "`auth`: a token, the same as `identify`.",
+].join(" ");
 
 function channel(address: string, title: string, description: string, messages: Record<string, unknown>, server: string) {
   return {
@@ -90,24 +94,18 @@ export function asyncApiDocument(): string {
       http: { host: "localhost:5000", protocol: "http", description: "PORT." },
     },
     channels: {
-      plain: channel(
-        "/",
-        "Plain WebSocket",
-        `Text frames \`{"event":…,"data":…,"id"?:…}\`. Query: ${parameters.join(" ")}`,
-        shimMessages,
-        "sockets",
-      ),
+      plain: channel("/", "Plain WebSocket", `Text frames \`{"event":…,"data":…,"id"?:…}\`. Query: ${parameters}`, shimMessages, "sockets"),
       "socket.io": channel(
         "/socket.io/",
         "Socket.IO",
-        `\`emit(event, data, id?)\`, clients 1.x to 4.x. Query: ${parameters.join(" ")}`,
+        `\`emit(event, data, id?)\`, clients 1.x to 4.x. Query: ${parameters}`,
         shimMessages,
         "sockets",
       ),
       stream: channel(
         "/event",
         "Server-sent events",
-        "`id`, `event` and `data` lines, with `Accept: text/event-stream`; resume by `Last-Event-ID`.",
+        `\`id\`, \`event\` and \`data\` lines, with \`Accept: text/event-stream\`; resume by \`Last-Event-ID\`. Query: ${parameters}`,
         events,
         "http",
       ),

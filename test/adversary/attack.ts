@@ -67,7 +67,6 @@ export async function attack(plan: Plan): Promise<Outcome> {
       victim.cuts += 1;
     }
     done[fault] += 1;
-    if (process.env.DBG) console.log(Math.round(performance.now() - startedAt), fault, ledger.acknowledged, issued);
     ledger.changed();
   }
 
