@@ -6,7 +6,7 @@ import { visible } from "./visible.ts";
 interface PageQuery {
   readonly table: string;
   readonly columns: string;
-  /** What a row has to have; each column has an index that goes on with the id. */
+  /** What a row has to have. The index of the first column, which goes on with the id, is walked. */
   readonly where: readonly { column: string; value: Param }[];
   /** Where a page without `before` or `after` lies. */
   readonly from: "first" | "newest";
@@ -41,16 +41,16 @@ export async function readPage<Row extends { id: number }>(
 function readBeyond<Row>(read: Read, query: PageQuery, side: "<" | "<=" | ">" | ">=", id: number, limit: number): Promise<Row[]> {
   const { table, columns, where } = query;
   const direction = side.startsWith(">") ? "asc" : "desc";
-  // One column is asked "in" the same value twice, and orders too. With "=" it would order nothing, and PostgreSQL, which may plan
-  // without the value, could take the index of ids alone: for a quiet channel, past the messages of all others.
-  const [alone] = where.length === 1 ? where : [];
-  const conditions = alone ? [`${alone.column} in (?, ?)`] : where.map(({ column }) => `${column} = ?`);
-  const order = alone ? `${alone.column} ${direction}, id ${direction}` : `id ${direction}`;
-  const values = alone ? [alone.value, alone.value] : where.map(({ value }) => value);
-  return read.all<Row>(
-    `select ${columns} from ${visible(table)} where ${[...conditions, `id ${side} ?`].join(" and ")} order by ${order} limit ?`,
-    [...values, id, limit],
-  );
+  // It is asked "in" the same value twice, and orders too. With "=" it would order nothing, and PostgreSQL, which may plan without the
+  // value, could take the index of ids alone: for a quiet channel, past the messages of all others. "+" keeps other indexes out.
+  const [walked, ...others] = where;
+  const conditions = [...(walked ? [`${walked.column} in (?, ?)`] : []), ...others.map(({ column }) => `+${column} = ?`), `id ${side} ?`];
+  const values = [...(walked ? [walked.value, walked.value] : []), ...others.map(({ value }) => value), id];
+  const order = [...(walked ? [walked.column] : []), "id"].map((column) => `${column} ${direction}`).join(", ");
+  return read.all<Row>(`select ${columns} from ${visible(table)} where ${conditions.join(" and ")} order by ${order} limit ?`, [
+    ...values,
+    limit,
+  ]);
 }
 
 async function exists(read: Read, query: PageQuery, side: "<=" | ">=", id: number): Promise<boolean> {

@@ -45,8 +45,9 @@ export const messageRouter = router({
     .output(z.array(Message))
     .query(async ({ ctx, input }) => {
       const where = [];
-      if (input.channel_id !== undefined) where.push({ column: "channel_id", value: input.channel_id });
+      // One user's messages are fewer than a channel's.
       if (input.user_id !== undefined) where.push({ column: "user_id", value: input.user_id });
+      if (input.channel_id !== undefined) where.push({ column: "channel_id", value: input.channel_id });
       const rows = await readPage<MessageRecord>(ctx, { columns: messageColumns, table: "message", where, from: "newest" }, input);
       return rows.map(toMessage);
     }),
