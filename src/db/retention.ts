@@ -14,7 +14,7 @@ export interface Retention {
 export const defaultRetention: Retention = { minAgeMs: 72 * 3_600_000, minEvents: 100_000 };
 
 const periodMs = 60_000;
-/** A wall clock that jumped ahead costs at most a tenth of the log an hour, whatever the number of nodes that prune. */
+/** A wall clock that jumped ahead costs at most a tenth of the log an hour, whatever the number of nodes that prune and know of each other. */
 const shareOfAll = 1 / 10 / 60;
 const chunkEvents = 500;
 const sessionGraceMs = 24 * 3_600_000;
@@ -64,7 +64,7 @@ export function startRetention({ read, log, writer, clock, nodes, onError }: Ret
     await writer.maintain((connection) =>
       connection.run("delete from session where id in (select id from session where expires_at < ? order by expires_at limit ?)", [
         clock.now() - sessionGraceMs,
-        Math.ceil(count * shareOfAll),
+        Math.ceil((count * shareOfAll) / nodes()),
       ]),
     );
   }
