@@ -1,8 +1,10 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { TestClock } from "./support/clock.ts";
-import { password, request, signUp } from "./support/http.ts";
+import { createDatabase } from "./support/database.ts";
+import { password, post, request, signUp } from "./support/http.ts";
 import { startServer, type TestServer } from "./support/server.ts";
+import { claimsOf, tryToken } from "./support/tokens.ts";
 import { within } from "./support/wait.ts";
 
 const secret = "a secret that is shared with somebody else";
@@ -106,7 +108,7 @@ test("a token that was not made here is refused, however well it is made", async
   const header = { alg: "HS256", typ: "JWT" };
   const { token } = ann;
   const [head = "", body = "", signature = ""] = token.split(".");
-  const claims = JSON.parse(Buffer.from(body, "base64url").toString());
+  const claims = claimsOf(token);
   const unsigned = `${Buffer.from('{"alg":"none"}').toString("base64url")}.${body}.`;
   const later = { ...claims, exp: claims.exp + 1_000 };
   const refused = [
@@ -123,6 +125,10 @@ test("a token that was not made here is refused, however well it is made", async
     ...[{}, { sid: "1" }, { sid: 1.5 }, { sid: [1] }, { sid: null }, { sid: { a: 1 } }, { sid: 1e300 }, { sid: -1 }, { sid: 999_999 }].map(
       (odd) => sign(header, { ...odd, exp: claims.exp }, secret),
     ),
+    // Of a session that is there, and not as it is there.
+    ...[{ sid: claims.sid }, { ...claims, sub: "2" }, { ...claims, sub: ann.id }, { ...claims, exp: claims.exp + 1 }].map((odd) =>
+      sign(header, odd, secret),
+    ),
     sign({ alg: "HS256", typ: "JWT", crit: ["x"], x: 1 }, claims, secret),
     sign(header, { ...claims, exp: 1 }, secret),
     sign(header, { ...claims, nbf: claims.exp }, secret),
@@ -132,6 +138,7 @@ test("a token that was not made here is refused, however well it is made", async
     expect([index, status]).toEqual([index, 401]);
   }
   expect((await request(server, "GET", "/channel", { token })).status).toBe(200);
+  expect((await request(server, "GET", "/channel", { token: sign(header, claims, secret) })).status).toBe(200);
 });
 
 test("a token is dead with the request after it was ended, and no other is", async () => {
@@ -167,6 +174,59 @@ test("a token is good until it expires, and no longer", async () => {
   expect((await request(short, "GET", "/auth", { token })).status).toBe(401);
   expect((await request(short, "GET", "/channel", { token })).status).toBe(401);
   expect((await request(short, "GET", "/channel")).status).toBe(200);
+});
+
+test("a token that a restored backup knows nothing of is nobody's, whoever gets its session's number, and his is good", async () => {
+  const clock = new TestClock();
+  const database = await createDatabase();
+  const start = (url: string) => startServer({ DATABASE_URL: url }, { clock });
+  let own = await start(database.url);
+  await signUp(own, "ann");
+  await request(own, "POST", "/user", { body: { username: "bob", password } });
+  await own.close();
+  const backup = await database.copy();
+  own = await start(database.url);
+  const bobs = (await login("bob", password, own)).body.token_value;
+  const carol = await signUp(own, "carol");
+  expect(await tryToken(own, bobs)).toEqual({ rest: "bob", socket: "bob" });
+  await own.close();
+
+  own = await start(backup.url);
+  clock.advance(1_000);
+  const anns = (await login("ann", password, own)).body.token_value;
+  const dave = await signUp(own, "dave");
+  expect(claimsOf(anns).sid).toBe(claimsOf(bobs).sid);
+  expect([dave.id, claimsOf(dave.token).sid]).toEqual([carol.id, claimsOf(carol.token).sid]);
+  for (const lost of [bobs, carol.token]) expect(await tryToken(own, lost)).toEqual({ rest: 401, socket: 4001 });
+  expect(await tryToken(own, anns)).toEqual({ rest: "ann", socket: "ann" });
+  expect(await tryToken(own, dave.token)).toEqual({ rest: "dave", socket: "dave" });
+  await own.close();
+  await Promise.all([database.drop(), backup.drop()]);
+});
+
+test("whoever was known before his session's number went to somebody else changes nothing, and does not sign them out", async () => {
+  const database = await createDatabase();
+  const own = await startServer({ DATABASE_URL: database.url, AUTH_SECRET: secret });
+  const owner = await signUp(own, "ann");
+  const bob = await signUp(own, "bob");
+  expect((await post(own, bob.token, 1, "before")).status).toBe(201);
+  const { sid, exp } = claimsOf(bob.token);
+  // As a restored backup and a sign-in after it leave it: neither is an event that a server would hear of.
+  await database.execute(`update session set user_id = ${owner.id} where id = ${sid}`);
+  const anns = sign({ alg: "HS256", typ: "JWT" }, { sid, sub: String(owner.id), exp }, secret);
+  const refused = async (token: string) => {
+    const answers = [await post(own, token, 1, "after"), await request(own, "DELETE", "/auth", { token })];
+    expect(answers.map(({ status }) => status)).toEqual([401, 401]);
+  };
+  await refused(bob.token);
+  expect((await post(own, anns, 1, "hers")).status).toBe(201);
+  await database.execute(`update session set expires_at = expires_at + 1000 where id = ${sid}`);
+  await refused(anns);
+  expect(await database.count("select count(*) as n from message")).toBe(2);
+  const later = sign({ alg: "HS256", typ: "JWT" }, { sid, sub: String(owner.id), exp: exp + 1 }, secret);
+  expect((await request(own, "DELETE", "/auth", { token: later })).status).toBe(204);
+  await own.close();
+  await database.drop();
 });
 
 test("documents look at no token", async () => {

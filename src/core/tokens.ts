@@ -1,5 +1,5 @@
 /** Owns tokens: JWTs bound to a session that can be ended. A verified token is remembered, an ended session forgotten at once. */
-import { jwtVerify, SignJWT } from "jose";
+import { type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Clock } from "./clock.ts";
 import type { Caller, Tokens } from "./context.ts";
 import { invalidToken } from "./errors.ts";
@@ -12,6 +12,17 @@ const maxTokenLength = 1_024;
 
 /** Who holds a session, or undefined where it has ended. */
 export type FindSession = (sessionId: number) => Promise<Omit<Caller, "sessionId"> | undefined>;
+
+interface Session {
+  readonly userId: number;
+  /** Wall time in milliseconds. */
+  readonly expiresAt: number;
+}
+
+/** What a token says of its session, and what is compared with it: whole seconds, as others may expect. When exactly it ends, the session says. */
+function claimsOf(sid: number, { userId, expiresAt }: Session) {
+  return { sid, sub: String(userId), exp: Math.ceil(expiresAt / 1_000) };
+}
 
 export class SessionTokens implements Tokens {
   readonly #key: Uint8Array;
@@ -32,15 +43,8 @@ export class SessionTokens implements Tokens {
     this.#fresh = fresh;
   }
 
-  sign(session: { id: number; userId: number; expiresAt: number }): Promise<string> {
-    return (
-      new SignJWT({ sid: session.id })
-        .setProtectedHeader({ alg: algorithm, typ: "JWT" })
-        .setSubject(String(session.userId))
-        // Whole seconds, as others may expect; when exactly it ends, the session says.
-        .setExpirationTime(Math.ceil(session.expiresAt / 1_000))
-        .sign(this.#key)
-    );
+  sign({ id, ...session }: Session & { id: number }): Promise<string> {
+    return new SignJWT(claimsOf(id, session)).setProtectedHeader({ alg: algorithm, typ: "JWT" }).sign(this.#key);
   }
 
   /**
@@ -84,9 +88,13 @@ export class SessionTokens implements Tokens {
   }
 
   async #look(token: string): Promise<Caller> {
-    const sessionId = await this.#sessionId(token);
+    const claims = await this.#claims(token);
+    const { sid: sessionId } = claims;
     const session = await this.#findSession(sessionId);
     if (!session || this.#ended.has(sessionId)) throw invalidToken();
+    // After a restored backup a session's id may be somebody else's.
+    const { sub, exp } = claimsOf(sessionId, session);
+    if (claims.sub !== sub || claims.exp !== exp) throw invalidToken();
     const caller = { ...session, sessionId };
     // Base64 spells one signature in several ways: only one is remembered, so that none outlives the session.
     this.#forgetSession(sessionId);
@@ -97,7 +105,7 @@ export class SessionTokens implements Tokens {
     return caller;
   }
 
-  async #sessionId(token: string): Promise<number> {
+  async #claims(token: string): Promise<JWTPayload & { sid: number }> {
     if (token.length > maxTokenLength) throw invalidToken();
     try {
       const { payload } = await jwtVerify<{ sid: number }>(token, this.#key, {
@@ -106,7 +114,7 @@ export class SessionTokens implements Tokens {
       });
       // The secret may be shared with whoever else makes tokens.
       if (!Number.isSafeInteger(payload.sid)) throw new TypeError("The token names no session.");
-      return payload.sid;
+      return payload;
     } catch (cause) {
       throw invalidToken(cause);
     }

@@ -179,9 +179,9 @@ export class Writer {
 
   async #carryOut(connection: WriteConnection, { work, jobs }: Unit): Promise<{ results: unknown[]; events: EventRecord[] }> {
     // Asked for together, answered in this order: what is read is read under the lock.
-    const [counter, sessions, known] = await Promise.all([
+    const [counter, admitted, known] = await Promise.all([
       connection.lockCounter(),
-      this.#findSessions(connection, jobs),
+      this.#admit(connection, jobs),
       work.read(connection, jobs.map((job) => job.value) as never[]),
     ]);
     if (this.#log.contradicts(await this.#withTag(connection, counter))) {
@@ -189,7 +189,6 @@ export class Writer {
       this.#log.fresh().catch(() => {});
       throw new AppError("SERVICE_UNAVAILABLE", "The database has gone back to an earlier time.", { retryAfterSeconds: 1 });
     }
-    const admitted = jobs.filter(({ caller }) => !caller || sessions.has(caller.sessionId));
     if (admitted.length === 0) throw invalidToken();
     const transaction = new OpenTransaction(connection, counter, this.#clock.now());
     const values = admitted.map((job) => job.value) as never[];
@@ -207,16 +206,24 @@ export class Writer {
     return (await connection.get<{ seq: number; tag: string }>("select seq, tag from event where seq = ?", [seq])) ?? { seq, tag };
   }
 
-  /** Which sessions of the callers are still there: one may have ended while its change waited, here or on another node. */
-  async #findSessions(connection: WriteConnection, jobs: readonly Job[]): Promise<ReadonlySet<number>> {
+  /**
+   * The jobs whose callers still have their session: it may have ended while its change waited, here or on another node. After a
+   * restored backup its id may be somebody else's.
+   */
+  async #admit(connection: WriteConnection, jobs: readonly Job[]): Promise<Job[]> {
     const ids = new Set(jobs.flatMap(({ caller }) => (caller ? [caller.sessionId] : [])));
-    const rows = await connection.findMany<{ id: number }>(
+    const rows = await connection.findMany<{ id: number; userId: number; expiresAt: number }>(
       "session",
-      "id",
+      `id, user_id as "userId", expires_at as "expiresAt"`,
       ["id"],
       [...ids].map((id) => [id]),
     );
-    return new Set(rows.map(({ id }) => id));
+    const sessions = new Map(rows.map((row) => [row.id, row]));
+    return jobs.filter(({ caller }) => {
+      if (!caller) return true;
+      const session = sessions.get(caller.sessionId);
+      return session?.userId === caller.userId && session.expiresAt === caller.expiresAt;
+    });
   }
 
   /** Whoever has waited for a database that is away hears of it now, and not after a wait of his own. */
