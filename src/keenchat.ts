@@ -159,6 +159,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, dat
     onNewHistory() {
       writer.startHistory(randomTag(6));
       tokens.forget();
+      presence.forget();
       connections.endAll();
     },
     onError,

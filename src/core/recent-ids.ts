@@ -16,6 +16,10 @@ export class RecentIds {
     }
   }
 
+  clear(): void {
+    this.#ids.clear();
+  }
+
   has(id: number): boolean {
     return this.#ids.has(id);
   }

@@ -65,10 +65,11 @@ export class SessionTokens implements Tokens {
     for (const listener of this.#listeners) listener(sessionId);
   }
 
-  /** Nothing that is remembered can be relied on any more. */
+  /** For another history of the table: nothing that is remembered can be relied on, and the ids of what ended may be given out anew. */
   forget(): void {
     this.#remembered.clear();
     this.#tokenOf.clear();
+    this.#ended.clear();
   }
 
   /** Whether a session ended before its time, lately. */

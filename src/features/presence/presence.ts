@@ -125,6 +125,11 @@ export class ChannelPresence implements Presence, Rooms {
     for (const watcher of room.watchers) watcher(undefined);
   }
 
+  /** For another history of the table: the ids of channels that were removed may be given out anew. */
+  forget(): void {
+    this.#closed.clear();
+  }
+
   startTyping(channelId: number, userId: number): void {
     this.#requireOpen(channelId);
     const now = this.#clock.monotonic();
