@@ -158,8 +158,10 @@ class RedisBus implements Bus {
   }
 }
 
+/** One whose socket is still being made comes to be connected all the same, and goes then. */
 function destroy(connection: Connection): void {
-  if (connection.isOpen) connection.destroy();
+  connection.once("connect", () => connection.destroy());
+  connection.destroy();
 }
 
 /**

@@ -1,19 +1,24 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { createClient } from "@redis/client";
 import { describe, expect, test } from "vitest";
 import { MemoryBuses } from "../../src/bus/memory.ts";
-import { openRedisBus } from "../../src/bus/redis.ts";
+import { openRedisBus, type RedisBusOptions } from "../../src/bus/redis.ts";
 import type { Bus } from "../../src/core/bus.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import { randomTag } from "../../src/core/random.ts";
+import { TestClock } from "../support/clock.ts";
 import { RedisServer } from "../support/redis-server.ts";
 import { leftOut, redisUrl } from "../support/services.ts";
-import { Inbox, within } from "../support/wait.ts";
+import { Inbox, until, within } from "../support/wait.ts";
 
 type Join = (onError?: (error: unknown) => void) => Promise<Bus>;
 const ignore = () => {};
 
-function joinRedis(url: string, onState: (carries: boolean) => void = ignore): Join {
+/** What Redis says to a command that its operator has taken away. */
+const refusalWithPassword = "-ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'default' 'hunter2' \r\n";
+
+function joinRedis(url: string, onState: RedisBusOptions["onState"] = ignore): Join {
   const channel = `keenchat-test:${randomTag(9)}`;
   return (onError = ignore) => openRedisBus({ url, channel, clock: systemClock, onError, onState });
 }
@@ -170,6 +175,61 @@ describe.each(leftOut("redis") ? [] : ["Redis"])("a bus over %s", () => {
     await within(5_000, "the close", bus.close());
     for (const socket of connections.items) socket.destroy();
     silent.close();
+  });
+
+  test("keeps no connection that it gave up while it was being made", async () => {
+    await using redis = await RedisServer.start();
+    const observer = createClient({ url: redis.url });
+    await observer.connect();
+    const made = async () => Number(/total_connections_received:(\d+)/.exec(await observer.info("stats"))?.[1]) - 1;
+    const open = async () => (await observer.clientList()).length - 1;
+    const clock = new TestClock();
+    const states = new Inbox<boolean>();
+    const onState = (carries: boolean) => states.push(carries);
+    const opening = openRedisBus({ url: redis.url, channel: `keenchat-test:${randomTag(9)}`, clock, onError: ignore, onState });
+    await until("five attempts", 15_000, async () => {
+      // Long enough to begin an attempt and to give it up, before the connections' own events are heard.
+      clock.advance(4_000);
+      return (await made()) >= 10;
+    });
+    await until("carrying", 15_000, () => {
+      clock.advance(1_000);
+      return states.items.at(-1) === true;
+    });
+    await until("no more than two connections", 5_000, async () => (await open()) === 2);
+    await (await opening).close();
+    await until("no connection", 5_000, async () => (await open()) === 0);
+    observer.destroy();
+  });
+
+  test.each<[string, string, (socket: Socket) => void, RegExp]>([
+    ["closes each connection", "redis", (socket) => socket.destroy(), /^(ECONNRESET|Socket closed unexpectedly)$/],
+    ["speaks no TLS", "rediss", (socket) => socket.once("data", () => socket.write("-ERR Protocol error\r\n")), /^ERR_SSL_/],
+    ["says nothing", "redis", () => {}, /^it says nothing$/],
+    [
+      "repeats the password",
+      "redis",
+      (socket) => socket.on("data", () => socket.write(refusalWithPassword)),
+      /^ERR unknown command 'HELLO'$/,
+    ],
+  ])("says once, and without a secret, why it does not carry: what is there %s", async (_, scheme, answer, reason) => {
+    const states = new Inbox<{ carries: boolean; reason: string | undefined }>();
+    const sockets = new Inbox<Socket>();
+    const server = createServer((socket) => {
+      socket.on("error", ignore);
+      sockets.push(socket);
+      answer(socket);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `${scheme}://:hunter2@127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const bus = await joinRedis(url, (carries, reason) => states.push({ carries, reason }))();
+    await states.take("the reason", () => true, 15_000);
+    await sockets.count("connections of another attempt", sockets.items.length + 2, () => true, 15_000);
+    expect(states.items).toEqual([{ carries: false, reason: expect.stringMatching(reason) }]);
+    expect(bus.carries).toBe(false);
+    await bus.close();
+    for (const socket of sockets.items) socket.destroy();
+    server.close();
   });
 
   test("begins to carry when Redis comes, where it was away at the start", async () => {
