@@ -55,6 +55,18 @@ const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
   return z.NEVER;
 });
 
+/** Whether the client can read it: what it cannot would fail at every attempt, for ever. */
+function isRedisUrl(value: string): boolean {
+  const url = /^rediss?:\/\//.test(value) && URL.parse(value);
+  if (!url || !/^\/?\d{0,9}$/.test(url.pathname)) return false;
+  try {
+    decodeURIComponent(`${url.username}:${url.password}`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const origin = z
   .string()
   .refine((value) => value === "*" || URL.parse(value)?.origin === value, "must be * or a list of origins like https://chat.example");
@@ -69,7 +81,10 @@ export const variables = z.object({
     .describe("`sqlite:PATH`, `sqlite::memory:` or `postgres://…`."),
   REDIS_URL: z
     .string()
-    .refine((value) => /^rediss?:\/\//.test(value) && URL.canParse(value), "must be redis://HOST:PORT or rediss://HOST:PORT")
+    .refine(
+      isRedisUrl,
+      "must be redis://HOST:PORT or rediss://HOST:PORT, where needed with a percent-encoded USER:PASSWORD@ and a database's /NUMBER",
+    )
     .optional()
     .describe("Several nodes tell each other through it what is new, who is here, who is typing, and how many sockets an address has."),
   AUTH_SECRET: z

@@ -114,8 +114,10 @@ async function openBus({ redisUrl }: Config, secret: string, clock: Clock, logge
   const onError = (error: unknown) => logger.error({ err: error }, "a message of another node could not be read");
   if (redisUrl === undefined) return new MemoryBuses().join(onError);
   const channel = `keenchat:${createHash("sha256").update(`bus ${secret}`).digest("base64url").slice(0, 22)}`;
-  const onState = (carries: boolean) =>
-    logger.info({ redis: carries }, carries ? "Redis carries" : "Redis is away: other nodes are followed once a second");
+  const onState = (carries: boolean, reason?: string) => {
+    if (carries) logger.info({ redis: true }, "Redis carries");
+    else logger.warn({ redis: false, reason }, "Redis is away: other nodes are followed once a second");
+  };
   return openRedisBus({ url: redisUrl, channel, clock, onError, onState });
 }
 
@@ -204,6 +206,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, dat
 
   return {
     services,
+    bus,
     log,
     writer,
     feeds,
@@ -222,7 +225,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, dat
 
 /** What listens: both ports, and on them every wire, the documents and the web app. */
 async function openWires(config: Config, { clock, logger, webDirectory }: Given, core: Core): Promise<Keenchat> {
-  const { services, log, writer, feeds, connections } = core;
+  const { services, bus, log, writer, feeds, connections } = core;
   const onError = onUnexpected(logger);
   let stopping = false;
   const draining = () => stopping;
@@ -255,7 +258,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
       live: ({ response }: Exchange) => sendJson(response, 200, { status: "ok" }),
       ready: async ({ response }: Exchange) => {
         await checkReady(services.read);
-        sendJson(response, 200, { status: "ok" });
+        sendJson(response, 200, { status: "ok", redis: config.redisUrl && (bus.carries ? "ok" : "away") });
       },
       metrics: (exchange: Exchange) => metrics.answer(exchange),
       "openapi.json": ({ response }: Exchange) => send(response, 200, openApiDocument(config.rules)),

@@ -1,4 +1,5 @@
 /** What each variable of the environment means, and how a wrong one says so. */
+import { createClient } from "@redis/client";
 import { describe, expect, test } from "vitest";
 import { ConfigError, readConfig, variables } from "../src/config.ts";
 
@@ -45,6 +46,17 @@ test.each([
   expect(readConfig({ DATABASE_URL: value }).database).toEqual(database);
 });
 
+test.each([
+  "redis://localhost",
+  "redis://localhost/",
+  "rediss://user@[::1]:6380/15",
+  "redis://:p%40ss%25@localhost:6379/0",
+  "redis://%C3%A4:%E2%82%AC@localhost",
+])("REDIS_URL %s is understood, by us and by the client", (value) => {
+  expect(readConfig({ REDIS_URL: value }).redisUrl).toBe(value);
+  expect(() => createClient({ url: value })).not.toThrow();
+});
+
 test("lists are split at commas, and white space around their items is no part of them", () => {
   const config = readConfig({ CORS_ORIGINS: "https://a.example, http://b.example:8080", TRUSTED_PROXIES: "10.0.0.1 , 10.1.0.0/16, ::1" });
   expect(config.corsOrigins).toEqual(["https://a.example", "http://b.example:8080"]);
@@ -71,6 +83,11 @@ const wrong: readonly (readonly [string, string])[] = [
   ["DATABASE_URL", "postgres://localhost:port/chat"],
   ["REDIS_URL", "localhost:6379"],
   ["REDIS_URL", "redis://localhost:port"],
+  ["REDIS_URL", "redis://localhost/abc"],
+  ["REDIS_URL", "redis://localhost/1.5"],
+  ["REDIS_URL", "redis://localhost/99999999999"],
+  ["REDIS_URL", "redis://:pa%ss@localhost"],
+  ["REDIS_URL", "redis://us%er:password@localhost"],
   ["AUTH_SECRET", "x".repeat(31)],
   ["TOKEN_TTL", "30"],
   ["TOKEN_TTL", "0d"],
@@ -113,6 +130,7 @@ describe("a value that cannot work", () => {
 
   test("is never repeated where it may be a secret", () => {
     expect(() => readConfig({ AUTH_SECRET: "hunter2" })).toThrow(/^(?!.*hunter2)/s);
+    expect(() => readConfig({ REDIS_URL: "redis://:hunter2%@localhost" })).toThrow(/^(?!.*hunter2)/s);
   });
 
   test("is tried above for every variable that has a form", () => {

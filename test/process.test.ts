@@ -9,6 +9,8 @@ import { WebSocket } from "ws";
 import { busOfThisRun, createDatabase } from "./support/database.ts";
 import { password, post, request, signUp } from "./support/http.ts";
 import { serverFile, startProcess, temporaryDirectory } from "./support/process.ts";
+import { RedisServer } from "./support/redis-server.ts";
+import { leftOut } from "./support/services.ts";
 import { Inbox, within } from "./support/wait.ts";
 
 const timeout = 120_000;
@@ -134,6 +136,8 @@ describe("a start that cannot work", { timeout }, () => {
     ["HOST", "192.0.2.1"],
     ["DATABASE_URL", "mysql://localhost/chat"],
     ["REDIS_URL", "localhost:6379"],
+    ["REDIS_URL", "redis://127.0.0.1/abc"],
+    ["REDIS_URL", "redis://:pa%ss@127.0.0.1"],
     ["AUTH_SECRET", "too short"],
     ["TOKEN_TTL", "30"],
     ["ADMIN", "no spaces"],
@@ -171,6 +175,26 @@ describe("a start that cannot work", { timeout }, () => {
     await using server = startProcess({ DATABASE_URL: `sqlite:${path}` });
     expect(await server.ended).toEqual({ code: 78, signal: null });
     expect(server.stderr.items).toEqual([expect.stringMatching(/^DATABASE_URL /)]);
+  });
+});
+
+describe.each(leftOut("redis") ? [] : ["Redis"])("a %s that is away at the start", { timeout }, () => {
+  test("is warned of once, with the reason; /ready says so, and is 200; so it is when it has come", async () => {
+    await using redis = await RedisServer.start();
+    await redis.stop();
+    await using server = startProcess({ ...memory, REDIS_URL: redis.url });
+    const { restUrl } = await server.ready();
+    const ready = async () => {
+      const { status, body } = await request({ restUrl }, "GET", "/ready");
+      return { status, body };
+    };
+    const warning = await server.stdout.take("the warning", (line) => line.includes("Redis is away"), 30_000);
+    expect(JSON.parse(warning)).toMatchObject({ level: "warn", redis: false, reason: "ECONNREFUSED" });
+    expect(await ready()).toEqual({ status: 200, body: { status: "ok", redis: "away" } });
+    await redis.start();
+    await server.stdout.take("the good news", (line) => line.includes("Redis carries"), 30_000);
+    expect(await ready()).toEqual({ status: 200, body: { status: "ok", redis: "ok" } });
+    expect(server.stdout.items.filter((line) => line.includes("Redis"))).toHaveLength(2);
   });
 });
 

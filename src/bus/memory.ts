@@ -10,6 +10,7 @@ export class MemoryBuses {
     const node = new Topics(onError);
     this.#nodes.add(node);
     return {
+      carries: true,
       // Later, as over a network: nobody is called back in the middle of what he does.
       publish: (topic, message) => this.#nodes.has(node) && setImmediate(() => this.#deliver(topic, message)),
       subscribe: (topic, listener) => node.subscribe(topic, listener),

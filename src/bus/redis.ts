@@ -12,8 +12,8 @@ export interface RedisBusOptions {
   readonly channel: string;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
-  /** Told when the bus begins and ceases to carry. */
-  readonly onState: (carries: boolean) => void;
+  /** Told when the bus begins to carry, and when it ceases to, or does not from the start, and why. */
+  readonly onState: (carries: boolean, reason?: string) => void;
 }
 
 const connectMs = 1_500;
@@ -43,6 +43,12 @@ function createConnection(url: string) {
 
 type Connection = ReturnType<typeof createConnection>;
 
+/** One short reason: a code of the system, or what Redis said without the question, which may hold the password. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "code" in error && typeof error.code === "string" ? error.code : error.message.replace(/, with args.*/s, "");
+}
+
 /** Topic and message travel as one text. No topic holds a line break. */
 const separator = "\n";
 
@@ -55,7 +61,8 @@ class RedisBus implements Bus {
   #publisher: Connection | undefined;
   #heardAt: number;
   #connecting: Promise<void> | undefined;
-  #carries = false;
+  /** Unknown at first: the first attempt may fail, where Redis starts together with us. */
+  #carries: boolean | undefined;
   #closed = false;
 
   constructor(options: RedisBusOptions) {
@@ -70,7 +77,11 @@ class RedisBus implements Bus {
     this.#stopPulse = options.clock.every(pulseMs, () => this.#beat());
   }
 
-  /** Rejects where the first attempt failed; the next ones are made in the background. */
+  get carries(): boolean {
+    return this.#carries === true;
+  }
+
+  /** Rejects where the attempt failed; the next ones are made in the background. */
   connect(): Promise<void> {
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
@@ -100,13 +111,10 @@ class RedisBus implements Bus {
     const { clock } = this.#options;
     if (clock.monotonic() - this.#heardAt >= silenceMs) {
       this.#heardAt = clock.monotonic();
-      this.#setCarries(false);
+      this.#setCarries(false, "it says nothing");
       this.#drop();
     }
-    if (!this.#publisher) {
-      this.connect().catch(() => {});
-      return;
-    }
+    if (!this.#publisher) return this.#connectAgain();
     if (this.#publisher.isReady) this.publish(pulseTopic, this.#pulse);
     else this.#drop();
   }
@@ -134,16 +142,20 @@ class RedisBus implements Bus {
     this.#publisher = publisher;
     this.publish(pulseTopic, this.#pulse);
     // One that breaks takes the other along, and both are made again.
-    for (const connection of connections) connection.once("end", () => this.#lose(publisher)).once("error", () => this.#lose(publisher));
+    for (const connection of connections) connection.once("error", (error: unknown) => this.#lose(publisher, error));
   }
 
-  #lose(publisher: Connection): void {
+  #lose(publisher: Connection, error: unknown): void {
     if (this.#publisher !== publisher || this.#closed) return;
-    this.#setCarries(false);
+    this.#setCarries(false, reasonOf(error));
     this.#drop();
     this.#options.clock.after(retryMs, () => {
-      if (!this.#publisher && !this.#closed) this.connect().catch(() => {});
+      if (!this.#publisher && !this.#closed) this.#connectAgain();
     });
+  }
+
+  #connectAgain(): void {
+    this.connect().catch((error: unknown) => this.#setCarries(false, reasonOf(error)));
   }
 
   #drop(): void {
@@ -151,10 +163,10 @@ class RedisBus implements Bus {
     for (const connection of this.#connections.splice(0)) destroy(connection);
   }
 
-  #setCarries(carries: boolean): void {
-    if (this.#carries === carries) return;
+  #setCarries(carries: boolean, reason?: string): void {
+    if (this.#closed || this.#carries === carries) return;
     this.#carries = carries;
-    this.#options.onState(carries);
+    this.#options.onState(carries, reason);
   }
 }
 
