@@ -1,7 +1,7 @@
 /**
  * Owns who the other nodes are: each beats once a second, and says a little of itself with every beat. A node that falls silent is
  * forgotten after so many of our own beats came back through the bus: the bus is the clock, so a bus that is away, a node that was
- * stopped, and clocks that differ make nobody leave.
+ * stopped, and clocks that differ make nobody leave. What it said of one thing may be forgotten earlier.
  */
 import { z } from "zod";
 import type { Bus } from "./bus.ts";
@@ -11,8 +11,10 @@ import type { Clock } from "./clock.ts";
 export interface PeerTopic {
   /** What this node says; JSON. */
   say(): unknown;
-  /** What another one says; undefined: it is gone. A newer version may say what this one does not know. */
+  /** What another one says; undefined: what it said holds no longer. A newer version may say what this one does not know. */
   hear(node: string, said: unknown): void;
+  /** For how many of our own beats that came back the word of a silent node holds; missing: until the node is forgotten. */
+  readonly holds?: number;
 }
 
 /** `says` is by topic; null: the node leaves. */
@@ -79,8 +81,12 @@ export class Peers {
 
   #countSilence(): void {
     for (const [node, silence] of this.#silence) {
-      if (silence >= maxSilence) this.#forget(node);
-      else this.#silence.set(node, silence + 1);
+      if (silence >= maxSilence) {
+        this.#forget(node);
+        continue;
+      }
+      this.#silence.set(node, silence + 1);
+      for (const topic of this.#topics.values()) if (topic.holds === silence) topic.hear(node, undefined);
     }
   }
 

@@ -1,4 +1,4 @@
-/** Owns how many connections each address has: on this node, to the one, and on the others, as they said a second ago at most. */
+/** Owns how many connections each address has: on this node, to the one, and on the others, as last heard: a second ago, unless Redis is away. */
 import { z } from "zod";
 import type { Peers } from "../core/peers.ts";
 
@@ -6,24 +6,21 @@ const Counts = z.array(z.tuple([z.string(), z.int()]));
 
 /** An address with less than this share of the limit on a node is not worth telling the others. */
 const toldShare = 1 / 16;
-/** For how many of our own beats another node's word holds. */
-const maxBeats = 3;
+/** In beats. A dead node's people come back at once, and would find no place while its word still held. */
+const holds = 3;
 
 export class Addresses {
   readonly #max: number;
   readonly #here = new Map<string, number>();
-  /** By node: its word, and our own beats since. */
-  readonly #elsewhere = new Map<string, { readonly counts: ReadonlyMap<string, number>; beats: number }>();
+  /** By node. */
+  readonly #elsewhere = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(max: number, peers: Peers) {
     this.#max = max;
     peers.about("addresses", {
-      say: () => {
-        // A dead node's people come back at once, and would find no place while its word still held.
-        for (const [node, word] of this.#elsewhere) if (++word.beats > maxBeats) this.#elsewhere.delete(node);
-        return [...this.#here].filter(([, count]) => count >= max * toldShare);
-      },
+      say: () => [...this.#here].filter(([, count]) => count >= max * toldShare),
       hear: (node, said) => this.#hear(node, said),
+      holds,
     });
   }
 
@@ -31,7 +28,7 @@ export class Addresses {
   take(address: string): boolean {
     const here = this.#here.get(address) ?? 0;
     let all = here;
-    for (const { counts } of this.#elsewhere.values()) all += counts.get(address) ?? 0;
+    for (const counts of this.#elsewhere.values()) all += counts.get(address) ?? 0;
     if (all >= this.#max) return false;
     this.#here.set(address, here + 1);
     return true;
@@ -45,7 +42,7 @@ export class Addresses {
 
   #hear(node: string, said: unknown): void {
     const { success, data } = Counts.safeParse(said);
-    if (success && data.length > 0) this.#elsewhere.set(node, { counts: new Map(data), beats: 0 });
+    if (success && data.length > 0) this.#elsewhere.set(node, new Map(data));
     else this.#elsewhere.delete(node);
   }
 }

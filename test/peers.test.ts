@@ -1,0 +1,75 @@
+/** What nodes go on believing of each other while the bus carries, is away, or loses something. */
+import { beforeEach, describe, expect, test } from "vitest";
+import { MemoryBuses } from "../src/bus/memory.ts";
+import type { Bus } from "../src/core/bus.ts";
+import { Peers } from "../src/core/peers.ts";
+import { Addresses } from "../src/transports/addresses.ts";
+import { TestClock } from "./support/clock.ts";
+
+let clock: TestClock;
+let buses: MemoryBuses;
+/** Redis is away: nobody's word arrives anywhere. */
+let away: boolean;
+beforeEach(() => {
+  clock = new TestClock();
+  buses = new MemoryBuses();
+  away = false;
+});
+
+function join(): Bus {
+  const bus = buses.join((error) => expect.unreachable(String(error)));
+  return { ...bus, publish: (topic, message) => away || bus.publish(topic, message) };
+}
+
+/** What was said has been heard, and answered. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 4; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+async function pass(seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second += 1) {
+    clock.advance(1_000);
+    await settle();
+  }
+}
+
+describe("the sockets of an address", () => {
+  const limit = 32;
+
+  function startNode(name: string) {
+    const bus = join();
+    return { bus, addresses: new Addresses(limit, new Peers(bus, clock, name)) };
+  }
+
+  /** How many more are let in. They stay. */
+  function fill({ addresses }: { addresses: Addresses }, address: string, most = limit): number {
+    for (let count = 0; count < most; count += 1) if (!addresses.take(address)) return count;
+    return most;
+  }
+
+  test("on other nodes count as last heard while the bus is away, however long, and nobody else has fewer for it", async () => {
+    const [here, there] = [startNode("here"), startNode("there")];
+    expect(fill(here, "192.0.2.1", 20)).toBe(20);
+    await pass(1);
+    away = true;
+    await pass(60);
+    expect(fill(there, "192.0.2.1")).toBe(12);
+    expect(fill(there, "192.0.2.2")).toBe(limit);
+    expect(here.addresses.take("192.0.2.1")).toBe(true);
+    away = false;
+    await pass(1);
+    expect(here.addresses.take("192.0.2.1")).toBe(false);
+  });
+
+  test("on a node that fell silent count no longer once four of our own beats have come back, and not before", async () => {
+    const [here, there] = [startNode("here"), startNode("there")];
+    fill(here, "192.0.2.1");
+    await pass(1);
+    await here.bus.close();
+    // One came back right behind its last word.
+    await pass(2);
+    expect(there.addresses.take("192.0.2.1")).toBe(false);
+    await pass(1);
+    expect(fill(there, "192.0.2.1")).toBe(limit);
+  });
+});
