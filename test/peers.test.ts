@@ -3,8 +3,11 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { MemoryBuses } from "../src/bus/memory.ts";
 import type { Bus } from "../src/core/bus.ts";
 import { Peers } from "../src/core/peers.ts";
+import { ChannelPresence } from "../src/features/presence/presence.ts";
 import { Addresses } from "../src/transports/addresses.ts";
 import { TestClock } from "./support/clock.ts";
+
+const ignore = () => {};
 
 let clock: TestClock;
 let buses: MemoryBuses;
@@ -71,5 +74,61 @@ describe("the sockets of an address", () => {
     expect(there.addresses.take("192.0.2.1")).toBe(false);
     await pass(1);
     expect(fill(there, "192.0.2.1")).toBe(limit);
+  });
+});
+
+describe("who is on another node", () => {
+  interface Message {
+    readonly kind: string;
+    readonly of: string;
+  }
+
+  /** A node with presence, and the bus as another one has it: what it was asked, and the way to speak as it. */
+  async function startBeside(node: string) {
+    const bus = join();
+    const asked: string[] = [];
+    bus.subscribe("presence", (text) => {
+      const { kind, of }: Message = JSON.parse(text);
+      if (kind === "ask" && of !== "*") asked.push(of);
+    });
+    const ours = join();
+    const presence = new ChannelPresence(clock, ignore, ours, new Peers(ours, clock, "ours"));
+    await settle();
+    const say = async (message: object) => {
+      bus.publish("presence", JSON.stringify({ node, ...message }));
+      await settle();
+    };
+    const enter = (version: number, user: number) => say({ kind: "move", version, channel: 1, user, inside: true });
+    const beat = async (version: number) => {
+      bus.publish("peers", JSON.stringify({ node, says: { presence: version } }));
+      await settle();
+    };
+    return { presence, asked, say, enter, beat };
+  }
+
+  test("is asked for once, however many moves come behind a missed one, and again when the next one is missed", async () => {
+    const { presence, asked, say, enter } = await startBeside("theirs");
+    for (let version = 2; version <= 200; version += 1) await enter(version, 1);
+    expect(asked).toEqual(["theirs"]);
+    expect(presence.users(1)).toEqual([]);
+    await say({ kind: "all", version: 200, rooms: [[1, [1, 2]]] });
+    await enter(201, 3);
+    expect(presence.users(1)).toEqual([1, 2, 3]);
+    expect(asked).toEqual(["theirs"]);
+    await enter(203, 4);
+    await enter(204, 5);
+    expect(asked).toEqual(["theirs", "theirs"]);
+  });
+
+  test("is asked for again with each beat for as long as no answer comes, and not of one whose answer has come", async () => {
+    const { asked, say, enter, beat } = await startBeside("theirs");
+    await enter(2, 1);
+    await beat(2);
+    await enter(3, 2);
+    await beat(3);
+    expect(asked).toEqual(["theirs", "theirs", "theirs"]);
+    await say({ kind: "all", version: 3, rooms: [[1, [1, 2]]] });
+    await beat(3);
+    expect(asked).toHaveLength(3);
   });
 });

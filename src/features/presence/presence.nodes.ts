@@ -30,6 +30,8 @@ export class PresenceNodes {
   readonly #rooms: Rooms;
   /** How many changes of each node are known here. */
   readonly #known = new Map<string, number>();
+  /** Asked, and not yet answered: until then each of their moves would be a reason to ask. */
+  readonly #asked = new Set<string>();
   readonly #stopListening: () => void;
   #version = 0;
 
@@ -60,14 +62,16 @@ export class PresenceNodes {
   }
 
   #ask(of: string): void {
+    this.#asked.add(of);
     this.#send({ kind: "ask", node: this.#peers.node, of });
   }
 
-  /** What a node says of itself with each beat: how many changes it has told. */
+  /** What a node says of itself with each beat: how many changes it has told. Asked again, as question or answer may be lost. */
   #compare(node: string, version: unknown): void {
-    if (version !== undefined) {
-      if (this.#known.get(node) !== version) this.#ask(node);
-    } else if (this.#known.delete(node)) this.#rooms.hearAll(node, []);
+    if (version === undefined) {
+      this.#asked.delete(node);
+      if (this.#known.delete(node)) this.#rooms.hearAll(node, []);
+    } else if (this.#known.get(node) !== version) this.#ask(node);
   }
 
   #receive(text: string): void {
@@ -86,9 +90,10 @@ export class PresenceNodes {
         if (known === message.version - 1) {
           this.#known.set(node, message.version);
           this.#rooms.hearMove(node, message.channel, message.user, message.inside);
-        } else if (known === undefined || known < message.version) this.#ask(node);
+        } else if ((known === undefined || known < message.version) && !this.#asked.has(node)) this.#ask(node);
         return;
       case "all":
+        this.#asked.delete(node);
         this.#known.set(node, message.version);
         this.#rooms.hearAll(node, message.rooms);
         return;
