@@ -18,7 +18,7 @@ import { Peers } from "./core/peers.ts";
 import { randomTag } from "./core/random.ts";
 import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
-import type { Database } from "./db/database.ts";
+import { type Database, TooLongError } from "./db/database.ts";
 import { openPostgres } from "./db/postgres.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { readSecret } from "./db/secret.ts";
@@ -186,8 +186,13 @@ async function openCore(config: Config, { clock, logger, retention }: Given, dat
       if (event.name === "delete channel" && event.channelId !== null) presence.closeChannel(event.channelId);
     }
   });
-  const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError }, retention);
-  const sweep = new Sweep({ read, writer, clock, onError });
+  // The next round, a minute later, makes up for one that finds the database away.
+  const onMissedRound = (error: unknown) =>
+    error instanceof AppError && !(error instanceof TooLongError)
+      ? logger.debug({ reason: error.message }, "a round was missed")
+      : onError(error);
+  const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError: onMissedRound }, retention);
+  const sweep = new Sweep({ read, writer, clock, onError: onMissedRound });
   // The node that removed a channel sweeps it; the others would only do the same once more.
   writer.onCommit((events) => events.some(({ name }) => name === "delete channel") && sweep.begin());
   const stopFollowing = database.shared ? followOtherNodes(log, writer, bus, clock) : () => {};

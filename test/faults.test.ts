@@ -1,19 +1,21 @@
 /** What a database that is away, and no more than that, does to sockets and to the stop. */
 import { describe, expect, test } from "vitest";
+import type { Overrides } from "../src/keenchat.ts";
+import { TestClock } from "./support/clock.ts";
 import { createPostgres } from "./support/database.ts";
 import { post, request, signUp } from "./support/http.ts";
 import { startServer } from "./support/server.ts";
 import { TcpProxy } from "./support/tcp-proxy.ts";
-import { within } from "./support/wait.ts";
+import { until, within } from "./support/wait.ts";
 import { PlainClient } from "./support/wires.ts";
 
 /** A server that reaches its database over a wire which a test can cut. */
-async function startBehindWire() {
+async function startBehindWire(overrides: Overrides = {}) {
   const database = await createPostgres();
   const url = new URL(database.url);
   const wire = await TcpProxy.start(Number(url.port || 5432));
   url.port = String(wire.port);
-  const server = await startServer({ DATABASE_URL: url.href });
+  const server = await startServer({ DATABASE_URL: url.href }, overrides);
   return {
     server,
     wire,
@@ -51,6 +53,17 @@ describe("with PostgreSQL away", () => {
     again.ws.send(JSON.stringify(subscription));
     await again.inbox.take("the message", (frame) => JSON.stringify(frame).includes('"missed"'), 15_000);
     again.cut();
+  });
+
+  test("retention and the sweep leave it to their next round, and call it no error", async () => {
+    const clock = new TestClock();
+    await using installation = await startBehindWire({ clock });
+    const { server, wire } = installation;
+    wire.set("cut");
+    clock.advance(60_000);
+    const lines = (words: string) => server.logged.filter((line) => line.includes(words));
+    await until("both rounds", 10_000, () => lines("a round was missed").length === 2);
+    expect(lines("unexpected error")).toEqual([]);
   });
 
   test("a token that cannot be looked up is not called bad: its socket is told to come back", async () => {
