@@ -181,6 +181,15 @@ function nameOf(url: string): string {
   return `${hostname || "localhost"}${port && `:${port}`}${pathname}`;
 }
 
+/** @throws ConfigError for what the driver cannot read: a file of a certificate that is not there, for example. */
+function checkUrl(url: string): void {
+  try {
+    new pg.Client({ connectionString: url });
+  } catch (error) {
+    throw new ConfigError(`DATABASE_URL cannot be used: ${(error as Error).message} (${nameOf(url)})`, { cause: error });
+  }
+}
+
 /** Brings the schema to this version, one node after the other. */
 async function migrate(url: string, orm: MikroORM): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: "keenchat migration", connectionTimeoutMillis: 2_000 });
@@ -202,6 +211,7 @@ async function migrate(url: string, orm: MikroORM): Promise<void> {
  * @throws ConfigError when it can never work; AppError SERVICE_UNAVAILABLE when it may work later.
  */
 export async function openPostgres(url: string): Promise<Database> {
+  checkUrl(url);
   const orm = await MikroORM.init(postgresOptions(url));
   try {
     await migrate(url, orm);

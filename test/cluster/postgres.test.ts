@@ -130,6 +130,9 @@ test("nodes that start together on an empty database migrate it once", { timeout
 test.each([
   ["a database that is not there", (url: URL) => Object.assign(url, { pathname: "/keenchat_test_nowhere" })],
   ["a user who is not there", (url: URL) => Object.assign(url, { username: "keenchat_test_nobody" })],
+  ["an sslrootcert that is not there", (url: URL) => Object.assign(url, { search: "sslrootcert=/nowhere" })],
+  ["an sslcert that is not there", (url: URL) => Object.assign(url, { search: "sslcert=/nowhere" })],
+  ["an sslkey that is not there", (url: URL) => Object.assign(url, { search: "sslkey=/nowhere" })],
 ])("%s stops the start with one line and exit code 78", { timeout }, async (_, change) => {
   await using node = startProcess({ DATABASE_URL: change(new URL(postgresUrl)).href }, { command: [process.execPath, serverFile] });
   expect(await node.ended).toEqual({ code: 78, signal: null });
