@@ -20,6 +20,8 @@ export interface WriteConnection extends Read, BatchReads {
   remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number>;
   run(sql: string, params: readonly Param[]): void;
   insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void;
+  /** Waits for what was not waited for: for whoever has more to write than may be on its way at once. */
+  flush(): Promise<void>;
   /** Reads the counter row and keeps every other writer waiting until this transaction ends. */
   lockCounter(): Promise<Counter>;
 }

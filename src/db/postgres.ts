@@ -64,7 +64,7 @@ class PostgresWriteConnection implements WriteConnection {
   readonly #newEntityManager: () => EntityManager;
   #entityManager: EntityManager | undefined;
   readonly #begun: Promise<unknown>;
-  /** Statements that nobody waits for; the commit does. */
+  /** Statements that nobody waits for; a flush does, and the commit. */
   readonly #sent: Promise<unknown>[] = [];
   #failure: unknown;
 
@@ -136,9 +136,13 @@ class PostgresWriteConnection implements WriteConnection {
     this.#sent.push(answer);
   }
 
+  async flush(): Promise<void> {
+    await Promise.all(this.#sent.splice(0));
+  }
+
   async commit(): Promise<void> {
     const committed = this.#link.sendText(this.#client, "commit");
-    const [{ command }] = await Promise.all([committed, ...this.#sent]);
+    const [{ command }] = await Promise.all([committed, this.flush()]);
     // A transaction that has failed is rolled back by `commit`, which is no error to PostgreSQL.
     if (command !== "COMMIT") throw new Error("The transaction could not be committed.");
   }

@@ -114,6 +114,9 @@ class SqliteWriteConnection extends Statements implements WriteConnection {
     for (const row of rows) statement.run(...row);
   }
 
+  /** Nothing is ever on its way. */
+  async flush(): Promise<void> {}
+
   async lockCounter(): Promise<Counter> {
     const sql = `select c.seq, c.message_id as "messageId", e.tag from counter c join event e on e.seq = c.seq where c.id = 1`;
     return this.prepare(sql).get() as Counter;

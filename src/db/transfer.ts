@@ -14,7 +14,8 @@ import { openSqlite } from "./sqlite.ts";
 const tables = ["user", "session", "channel", "removed_channel", "message", "message_key", "event", "counter", "setting"] as const;
 /** Ids that the database gives out itself, and never twice: not even those of what is gone. */
 const numbered = ["user", "session", "channel"] as const;
-const chunkRows = 500;
+/** Few enough that the longest messages, too, go over a slow line within a statement's time. */
+const chunkRows = 100;
 
 type Row = Record<string, Param> & { rowid_: number };
 
@@ -30,6 +31,7 @@ async function copyTable(from: Read, to: WriteConnection, table: string): Promis
       columns,
       rows.map((row) => columns.map((column) => row[column] ?? null)),
     );
+    await to.flush();
     copied += rows.length;
     last = rows.at(-1)?.rowid_ ?? last;
   }

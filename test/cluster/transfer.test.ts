@@ -1,16 +1,22 @@
+/** `npm run transfer`, as an operator types it: what goes along, however much there is, and what it refuses. */
 import { execFile } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { createPostgres, createSqlite } from "../support/database.ts";
+import { createPostgres, createSqlite, type TestDatabase } from "../support/database.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { startServer } from "../support/server.ts";
 
 const run = promisify(execFile);
 const transferFile = fileURLToPath(new URL("../../src/db/transfer.ts", import.meta.url));
+const timeout = 90_000;
 
-test("everything moves from SQLite to PostgreSQL: tokens, ids, the log, and the cursor a client had", { timeout: 90_000 }, async () => {
+function transfer(from: string, to: string): Promise<{ code?: number; stdout: string; stderr: string }> {
+  return run(process.execPath, [transferFile, "--from", from, "--to", to]).catch((error) => error);
+}
+
+test("everything moves from SQLite to PostgreSQL: tokens, ids, the log, and the cursor a client had", { timeout }, async () => {
   const [sqlite, postgres] = [createSqlite(), await createPostgres()];
   const before = await startServer({ DATABASE_URL: sqlite.url });
   const { token } = await signUp(before, "ann");
@@ -26,7 +32,7 @@ test("everything moves from SQLite to PostgreSQL: tokens, ids, the log, and the 
   await before.close();
   await sqlite.execute(`insert into removed_channel (channel_id, seq) select ${unswept.body.id}, seq + 1 from counter`);
 
-  await run(process.execPath, [transferFile, "--from", sqlite.url, "--to", postgres.url]);
+  expect(await transfer(sqlite.url, postgres.url)).toMatchObject({ stderr: "" });
   await using after = await startServer({ DATABASE_URL: postgres.url });
   expect((await request(after, "GET", "/message")).body).toEqual(messages.body);
   expect((await request(after, "GET", `/channel/${unswept.body.id}`)).status).toBe(404);
@@ -40,9 +46,55 @@ test("everything moves from SQLite to PostgreSQL: tokens, ids, the log, and the 
   const channel = await request(after, "POST", "/channel", { token, body: { title: "new" } });
   expect(channel.body.id).toBeGreaterThan(made.body.id);
 
-  const again = await run(process.execPath, [transferFile, "--from", sqlite.url, "--to", postgres.url]).catch((error) => error);
-  expect(again.code).toBe(78);
-  expect(again.stderr).toBe("--to names a database that is in use already: nothing was changed.\n");
+  expect(await transfer(sqlite.url, postgres.url)).toMatchObject({
+    code: 78,
+    stderr: "--to names a database that is in use already: nothing was changed.\n",
+  });
+  await after.close();
+  await Promise.all([sqlite.drop(), postgres.drop()]);
+});
+
+const many = 200_000;
+
+/** Many messages of one user, and the events that tell of them, behind what is there. */
+async function fill(database: TestDatabase, userId: number): Promise<void> {
+  const rows = `with recursive r(k) as (select 1 union all select k + 1 from r where k < ${many})`;
+  const message = `'{"id":' || (c.message_id + k) || ',"channel_id":1,"user_id":${userId},"message_text":"' || k || '","time":1}'`;
+  await database.execute(`
+    insert into message (id, channel_id, user_id, message_text, time)
+      ${rows} select c.message_id + k, 1, ${userId}, cast(k as text), 1 from r, counter c;
+    insert into event (seq, tag, name, channel_id, message_id, payload, at)
+      ${rows} select c.seq + k, 'filled', 'post message', 1, c.message_id + k, ${message}, ${Date.now()} from r, counter c;
+    update counter set seq = seq + ${many}, message_id = message_id + ${many};`);
+}
+
+test("200,000 messages go along, each at its id and its position", { timeout }, async () => {
+  const [sqlite, postgres] = [createSqlite(), await createPostgres()];
+  const before = await startServer({ DATABASE_URL: sqlite.url });
+  const { id: userId, token } = await signUp(before, "ann");
+  const { cursor } = (await request(before, "GET", "/event")).body;
+  const first: number = (await post(before, token, 1, "first")).body.id;
+  await before.close();
+  await fill(sqlite, userId);
+
+  const { stdout, stderr } = await transfer(sqlite.url, postgres.url);
+  expect(stderr).toBe("");
+  expect(stdout).toContain(`message: ${many + 1} rows\n`);
+  const sums = [
+    "select count(*) as n from message",
+    "select sum(id * (length(message_text) + 1)) as n from message",
+    "select sum(seq * message_id) as n from event",
+    "select sum(length(payload)) as n from event",
+    "select seq + message_id as n from counter",
+  ];
+  for (const sum of sums) expect(await postgres.count(sum), sum).toBe(await sqlite.count(sum));
+
+  await using after = await startServer({ DATABASE_URL: postgres.url });
+  const { body } = await request(after, "GET", `/event?cursor=${cursor}&limit=3`);
+  const told = body.events.map(({ event, data }: { event: string; data: { id: number } }) => [event, data.id]);
+  expect(told).toEqual([0, 1, 2].map((index) => ["post message", first + index]));
+  expect((await request(after, "GET", `/message/${first + many}`)).body).toMatchObject({ message_text: String(many), user_id: userId });
+  expect((await post(after, token, 1, "next")).body.id).toBe(first + many + 1);
   await after.close();
   await Promise.all([sqlite.drop(), postgres.drop()]);
 });

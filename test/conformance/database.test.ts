@@ -103,6 +103,21 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
     expect(seen).toMatchObject({ first: { many: 2 }, second: { value: "second" }, third: { value: "third" } });
   });
 
+  test("goes no further than a flush where something before it is refused, whoever waited for it", async () => {
+    const reached: string[] = [];
+    const change = database.transaction(async (connection) => {
+      await put("a", "1")(connection);
+      await connection.flush();
+      reached.push("first");
+      await put("a", "2")(connection);
+      await connection.flush();
+      reached.push("second");
+    });
+    expect(await fails(change)).not.toMatchObject({ code: "SERVICE_UNAVAILABLE" });
+    expect(reached).toEqual(["first"]);
+    expect(await settings()).toEqual([]);
+  });
+
   test("gives text back as it got it, by every way in and out", async () => {
     const rows = texts.map((text, index) => [`set ${String(index).padStart(3, "0")}`, text] as const);
     await database.transaction(async (connection) => {
