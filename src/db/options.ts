@@ -1,4 +1,6 @@
 /** Owns how MikroORM is set up for each kind of database; the server and the ORM's command line share it. */
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { raw } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
@@ -10,6 +12,13 @@ import { entities } from "./entities.ts";
 function migrations(dialect: string) {
   const path = fileURLToPath(new URL(`./migrations/${dialect}`, import.meta.url));
   return { path, pathTs: path, glob: "*.ts", emit: "ts" as const, snapshot: false, tableName: "migration", silent: true };
+}
+
+/** Names of the migrations that make an SQLite file one of this version, as its own table lists them. */
+export function sqliteMigrations(): string[] {
+  return readdirSync(migrations("sqlite").path)
+    .map((file) => basename(file, ".ts"))
+    .sort();
 }
 
 /** The ORM finds and changes what anybody may see. */

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type EntityManager, MikroORM, type SqliteDriver } from "@mikro-orm/sqlite";
 import BetterSqlite, { type Database as Handle, type Statement } from "better-sqlite3";
 import { ConfigError } from "../config.ts";
@@ -9,7 +10,7 @@ import type { Entity, Param, Read } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
 import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
-import { sqliteOptions } from "./options.ts";
+import { sqliteMigrations, sqliteOptions } from "./options.ts";
 
 /** SQLite's result codes that say "not now", not "never": the disk is full or fails, or somebody holds the file. */
 const unavailable = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|CORRUPT|NOTADB|PROTOCOL|NOMEM)/;
@@ -149,7 +150,20 @@ function lock(path: string): Handle {
  * Opens the file, makes it where it is missing, brings it to this version.
  * @throws ConfigError when the file cannot be opened, or another process has it.
  */
-export async function openSqlite(path: string): Promise<Database> {
+export function openSqlite(path: string): Promise<Database> {
+  return openAlone(path, openLocked);
+}
+
+/**
+ * Opens a file to be read as it is: nothing in it is changed, nor can be meanwhile.
+ * @throws ConfigError also when it is not there, or not of this version.
+ */
+export async function openSqliteToRead(path: string): Promise<Pick<Database, "read" | "close">> {
+  if (!existsSync(path)) throw new ConfigError(`DATABASE_URL names a file that is not there: ${path}`);
+  return openAlone(path, readLocked);
+}
+
+async function openAlone<Opened>(path: string, open: (file: string, held: Handle) => Promise<Opened>): Promise<Opened> {
   let file = resolve(path);
   let held: Handle;
   try {
@@ -162,7 +176,7 @@ export async function openSqlite(path: string): Promise<Database> {
     throw new ConfigError(`DATABASE_URL names a file that cannot be opened: ${(error as Error).message}`, { cause: error });
   }
   try {
-    return await openLocked(file, held);
+    return await open(file, held);
   } catch (error) {
     held.close();
     const sqliteCode = (error as { code?: unknown }).code;
@@ -173,14 +187,40 @@ export async function openSqlite(path: string): Promise<Database> {
   }
 }
 
+function openReader(file: string): Handle {
+  const reader = new BetterSqlite(file, { readonly: true, timeout: 100 });
+  setPragmas(reader, { cache_size: -16_384 });
+  return reader;
+}
+
+/** The migrations that made a file what it is. */
+function migrationsOf(reader: Handle): unknown[] {
+  const migrated = reader.prepare("select 1 from sqlite_master where name = 'migration'").get();
+  return migrated ? reader.prepare("select name from migration order by name").pluck().all() : [];
+}
+
+async function readLocked(file: string, held: Handle): Promise<Pick<Database, "read" | "close">> {
+  const reader = openReader(file);
+  if (!isDeepStrictEqual(migrationsOf(reader), sqliteMigrations())) {
+    reader.close();
+    throw new ConfigError(`DATABASE_URL names no database of this version: ${file} (npm run migrate brings an older one to it)`);
+  }
+  return {
+    read: new Statements(reader),
+    async close() {
+      reader.close();
+      held.close();
+    },
+  };
+}
+
 async function openLocked(file: string, held: Handle): Promise<Database> {
   const orm = await MikroORM.init<SqliteDriver>(sqliteOptions(file));
   const handle = (await orm.em.getConnection().getNativeClient()) as Handle;
   setPragmas(handle, { journal_mode: "wal", synchronous: synchronousFull, foreign_keys: 1 });
   await orm.migrator.up();
 
-  const reader = new BetterSqlite(file, { readonly: true, timeout: 100 });
-  setPragmas(reader, { cache_size: -16_384 });
+  const reader = openReader(file);
   const connection = new SqliteWriteConnection(handle, () => orm.em.fork());
 
   return {

@@ -8,7 +8,7 @@ import { ConfigError, configExitCode, type DatabaseTarget, readConfig } from "..
 import type { Param, Read } from "../core/context.ts";
 import type { WriteConnection } from "./database.ts";
 import { openPostgres } from "./postgres.ts";
-import { openSqlite } from "./sqlite.ts";
+import { openSqliteToRead } from "./sqlite.ts";
 
 /** Each after those it refers to. */
 const tables = ["user", "session", "channel", "removed_channel", "message", "message_key", "event", "counter", "setting"] as const;
@@ -37,11 +37,20 @@ async function copyTable(from: Read, to: WriteConnection, table: string): Promis
   }
 }
 
-/** Copies all into an empty PostgreSQL. @throws ConfigError where it holds something already. */
-export async function transfer(path: string, url: string, say: (line: string) => void): Promise<void> {
-  const from = await openSqlite(path);
+/** What is wrong with an option's database says so under the option's name. */
+async function named<Answer>(option: "from" | "to", answer: () => Answer): Promise<Awaited<Answer>> {
   try {
-    const to = await openPostgres(url);
+    return await answer();
+  } catch (error) {
+    throw error instanceof ConfigError ? new ConfigError(error.message.replace("DATABASE_URL", `--${option}`), { cause: error }) : error;
+  }
+}
+
+/** Copies all into an empty PostgreSQL. @throws ConfigError where it holds something already. */
+async function transfer(path: string, url: string, say: (line: string) => void): Promise<void> {
+  const from = await named("from", () => openSqliteToRead(path));
+  try {
+    const to = await named("to", () => openPostgres(url));
     try {
       await to.transaction(async (connection) => {
         const { seq } = await connection.lockCounter();
@@ -62,18 +71,15 @@ export async function transfer(path: string, url: string, say: (line: string) =>
   }
 }
 
-function targetOf(option: "from" | "to", value: string | undefined): DatabaseTarget {
+function targetOf(option: "from" | "to", value: string | undefined): Promise<DatabaseTarget> {
   if (value === undefined) throw new ConfigError(`--${option} is missing: npm run transfer -- --from sqlite:PATH --to postgres://…`);
-  try {
-    return readConfig({ DATABASE_URL: value }).database;
-  } catch (error) {
-    throw error instanceof ConfigError ? new ConfigError(error.message.replace("DATABASE_URL", `--${option}`)) : error;
-  }
+  return named(option, () => readConfig({ DATABASE_URL: value }).database);
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { from: { type: "string" }, to: { type: "string" } } });
-  const [from, to] = [targetOf("from", values.from), targetOf("to", values.to)];
+  const from = await targetOf("from", values.from);
+  const to = await targetOf("to", values.to);
   if (from.kind !== "sqlite") throw new ConfigError("--from must be sqlite:PATH");
   if (to.kind !== "postgres") throw new ConfigError("--to must be postgres://…");
   await transfer(from.path, to.url, (line) => process.stdout.write(`${line}\n`));

@@ -1,16 +1,24 @@
 /** `npm run transfer`, as an operator types it: what goes along, however much there is, and what it refuses. */
 import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { createPostgres, createSqlite, type TestDatabase } from "../support/database.ts";
+import { openSqlite } from "../../src/db/sqlite.ts";
+import { createPostgres, createSqlite, postgresUrl, type TestDatabase } from "../support/database.ts";
 import { post, request, signUp } from "../support/http.ts";
+import { temporaryDirectory } from "../support/process.ts";
 import { startServer } from "../support/server.ts";
 
 const run = promisify(execFile);
 const transferFile = fileURLToPath(new URL("../../src/db/transfer.ts", import.meta.url));
 const timeout = 90_000;
+
+/** Where a source that should have been refused would end too. */
+const nowhere = Object.assign(new URL(postgresUrl), { pathname: "/keenchat_test_nowhere" }).href;
+const fileOf = ({ url }: TestDatabase) => url.slice("sqlite:".length);
 
 function transfer(from: string, to: string): Promise<{ code?: number; stdout: string; stderr: string }> {
   return run(process.execPath, [transferFile, "--from", from, "--to", to]).catch((error) => error);
@@ -32,7 +40,9 @@ test("everything moves from SQLite to PostgreSQL: tokens, ids, the log, and the 
   await before.close();
   await sqlite.execute(`insert into removed_channel (channel_id, seq) select ${unswept.body.id}, seq + 1 from counter`);
 
+  const file = readFileSync(fileOf(sqlite));
   expect(await transfer(sqlite.url, postgres.url)).toMatchObject({ stderr: "" });
+  expect(readFileSync(fileOf(sqlite)).equals(file)).toBe(true);
   await using after = await startServer({ DATABASE_URL: postgres.url });
   expect((await request(after, "GET", "/message")).body).toEqual(messages.body);
   expect((await request(after, "GET", `/channel/${unswept.body.id}`)).status).toBe(404);
@@ -97,4 +107,52 @@ test("200,000 messages go along, each at its id and its position", { timeout }, 
   expect((await post(after, token, 1, "next")).body.id).toBe(first + many + 1);
   await after.close();
   await Promise.all([sqlite.drop(), postgres.drop()]);
+});
+
+test("a source that is not there is refused in one line, and not made", { timeout }, async () => {
+  using directory = temporaryDirectory();
+  const file = join(directory.path, "data/typo.db");
+  expect(await transfer(`sqlite:${file}`, nowhere)).toMatchObject({
+    code: 78,
+    stdout: "",
+    stderr: `--from names a file that is not there: ${file}\n`,
+  });
+  expect(readdirSync(directory.path)).toEqual([]);
+});
+
+test.each([
+  ["of an older version", "drop table removed_channel; delete from migration where name like '%removed_channel'"],
+  ["of a newer version", "insert into migration (name) values ('Migration21000101000000_later')"],
+  ["of another program", "drop table migration"],
+])("a source %s is refused in one line, and stays as it is", { timeout }, async (_, change) => {
+  const sqlite = createSqlite();
+  await (await openSqlite(fileOf(sqlite))).close();
+  await sqlite.execute(change);
+  const file = readFileSync(fileOf(sqlite));
+  expect(await transfer(sqlite.url, nowhere)).toMatchObject({
+    code: 78,
+    stdout: "",
+    stderr: `--from names no database of this version: ${fileOf(sqlite)} (npm run migrate brings an older one to it)\n`,
+  });
+  expect(readFileSync(fileOf(sqlite)).equals(file)).toBe(true);
+  await sqlite.drop();
+});
+
+test("a source that a server has open is refused in one line", { timeout }, async () => {
+  const sqlite = createSqlite();
+  await using server = await startServer({ DATABASE_URL: sqlite.url });
+  const { code, stderr } = await transfer(sqlite.url, nowhere);
+  expect(code).toBe(78);
+  expect(stderr).toMatch(/^--from names a file that another Keenchat process has open: .+\n$/);
+  await server.close();
+  await sqlite.drop();
+});
+
+test("a target that can never be reached is refused in one line", { timeout }, async () => {
+  const sqlite = createSqlite();
+  await (await openSqlite(fileOf(sqlite))).close();
+  const { code, stderr } = await transfer(sqlite.url, nowhere);
+  expect(code).toBe(78);
+  expect(stderr).toMatch(/^--to cannot be used: .+\n$/);
+  await sqlite.drop();
 });
