@@ -66,6 +66,8 @@ export interface Overrides {
 const drainMs = 10_000;
 const followMs = 1_000;
 const openAgainMs = 1_000;
+/** An opening that takes longer is a wait. */
+const atOnceMs = 1_000;
 const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
 
 function hostForUrl(host: string | undefined): string {
@@ -88,23 +90,50 @@ function onUnexpected(logger: Logger) {
   return (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
 }
 
-/** Waits for a database that may still come; meanwhile the ports say what it is waited for. */
-async function openWhenThere(config: Config, clock: Clock, logger: Logger): Promise<Database> {
-  let reason: AppError | undefined;
-  let close: (() => Promise<void>) | undefined;
+const stillOpening = new AppError("SERVICE_UNAVAILABLE", "The database is being opened.", { retryAfterSeconds: 1 });
+
+/** What everything else stands on: the log, the way to write into it, the secret. */
+async function openStore({ database: target, authSecret }: Config, { clock, logger }: Given) {
+  const database = await openDatabase(target);
+  try {
+    const log = await EventLog.open(database.read, { shared: database.shared, onError: onUnexpected(logger) });
+    const node = randomTag(6);
+    const writer = new Writer(database, log, clock, node);
+    log.onNewHistory(() => writer.startHistory(randomTag(6)));
+    const secret = authSecret ?? (await readSecret(database.read, writer));
+    return { database, log, node, writer, secret };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+/** Opens what may still come, or takes its time; meanwhile the ports say what it is waited for. */
+async function openWhenThere<T>(config: Config, { clock, logger }: Given, open: () => Promise<T>): Promise<T> {
+  let reason: AppError;
+  let room: ReturnType<typeof openWaitingRoom> | undefined;
+  const wait = (why: AppError) => {
+    reason = why;
+    logger.warn({ reason: reason.message }, "waiting for the database");
+    room ??= openWaitingRoom(config, () => reason, onUnexpected(logger));
+    return room;
+  };
   try {
     for (;;) {
+      // A port that is taken breaks off no migration: that is said when the attempt is over.
+      const stopWaiting = clock.after(atOnceMs, () => wait(stillOpening).catch(() => {}));
       try {
-        return await openDatabase(config.database);
+        return await open();
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== "SERVICE_UNAVAILABLE") throw error;
-        reason = error;
+        await wait(error);
+      } finally {
+        stopWaiting();
       }
-      logger.warn({ reason: reason.message }, "waiting for the database");
-      close ??= await openWaitingRoom(config, () => reason, onUnexpected(logger));
       await new Promise<void>((resolve) => clock.after(openAgainMs, resolve));
     }
   } finally {
+    const close = await room;
     await close?.();
   }
 }
@@ -139,9 +168,10 @@ export async function startKeenchat(config: Config, logger: Logger, overrides: O
   const given: Given = { clock, logger, retention, webDirectory };
   // What was opened last is closed first, at the end or where something cannot be opened.
   await using opened = new AsyncDisposableStack();
-  const database = await openWhenThere(config, clock, logger);
-  opened.defer(() => database.close());
-  const core = await openCore(config, given, database);
+  const store = await openWhenThere(config, given, async () =>
+    opened.adopt(await openStore(config, given), ({ database }) => database.close()),
+  );
+  const core = await openCore(config, given, store);
   opened.defer(() => core.close());
   const wires = await openWires(config, given, core);
   opened.defer(() => wires.close());
@@ -150,26 +180,14 @@ export async function startKeenchat(config: Config, logger: Logger, overrides: O
 }
 
 type Given = Required<Overrides> & { readonly logger: Logger };
+type Store = Awaited<ReturnType<typeof openStore>>;
 type Core = Awaited<ReturnType<typeof openCore>>;
 
-/** What is behind every wire: the log and its readers, the writer, who is here, and how nodes hear of each other. */
-async function openCore(config: Config, { clock, logger, retention }: Given, database: Database) {
+/** What is behind every wire: the log's readers, who is here, and how nodes hear of each other. */
+async function openCore(config: Config, { clock, logger, retention }: Given, { database, log, node, writer, secret }: Store) {
   const onError = onUnexpected(logger);
   const { read } = database;
-  const log = await EventLog.open(read, {
-    shared: database.shared,
-    onNewHistory() {
-      writer.startHistory(randomTag(6));
-      tokens.forget();
-      presence.forget();
-      connections.endAll();
-    },
-    onError,
-  });
-  const node = randomTag(6);
-  const writer = new Writer(database, log, clock, node);
   const feeds = new Feeds(log, clock, onError);
-  const secret = config.authSecret ?? (await readSecret(read, writer));
   const bus = await openBus(config, secret, clock, logger);
   const peers = new Peers(bus, clock, node);
   const findCaller = (sessionId: number) => findSession(read, config.rules, sessionId);
@@ -178,6 +196,11 @@ async function openCore(config: Config, { clock, logger, retention }: Given, dat
   const connections = new Connections(clock, addresses, (sessionId) => tokens.hasEnded(sessionId));
   // In the next turn: whoever signs out over the socket that this ends gets the answer first.
   tokens.onEnd((sessionId) => setImmediate(() => connections.endSession(sessionId)));
+  log.onNewHistory(() => {
+    tokens.forget();
+    presence.forget();
+    connections.endAll();
+  });
   const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, peers);
   log.subscribe((events) => {
     for (const event of events) {

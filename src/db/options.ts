@@ -60,6 +60,8 @@ export function postgresOptions(url: string) {
     extensions: [Migrator],
     migrations: migrations("postgres"),
     pool: { min: 0, max: 2 },
+    // Without it the pool waits for a silent server's greeting until the system gives up.
+    driverOptions: { connectionTimeoutMillis: 2_000 },
     discovery: {
       onMetadata({ tableName, properties }) {
         const property = properties[fromCounter[tableName] ?? ""];

@@ -1,18 +1,16 @@
-/** Owns PostgreSQL: connections that read, one that writes, and the schema brought to this version by one node at a time. */
+/** Owns PostgreSQL: connections that read, and one that writes. */
 import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { ConfigError } from "../config.ts";
 import type { Entity, Param, Read } from "../core/context.ts";
 import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
+import { farewell } from "./farewell.ts";
+import { migrate } from "./migrate.ts";
 import { postgresOptions } from "./options.ts";
 import { hopelessAnswer, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
 
 const readLinks = 3;
-const oldestVersion = 150_000;
-/** Any number; the same in every version of Keenchat, so that two of them never migrate together. */
-const migrationLock = 5_336_824;
-const farewellMs = 1_000;
 
 /** Reads over the connection that has the least to do. Nothing is lost by asking again, so a cut connection is not noticed. */
 class PostgresRead implements Read {
@@ -194,22 +192,6 @@ function checkUrl(url: string): void {
   }
 }
 
-/** Brings the schema to this version, one node after the other. */
-async function migrate(url: string, orm: MikroORM): Promise<void> {
-  const client = new pg.Client({ connectionString: url, application_name: "keenchat migration", connectionTimeoutMillis: 2_000 });
-  client.on("error", () => {});
-  try {
-    await client.connect().catch((error: unknown) => Promise.reject(error instanceof pg.DatabaseError ? error : new LostError(error)));
-    const { rows } = await client.query<{ version: string }>("select current_setting('server_version_num') as version");
-    if (Number(rows[0]?.version) < oldestVersion) throw new ConfigError("DATABASE_URL names a PostgreSQL older than 15");
-    await client.query("select pg_advisory_lock($1)", [migrationLock]);
-    await orm.migrator.up();
-  } finally {
-    // With its session goes its lock.
-    await client.end().catch(() => {});
-  }
-}
-
 /**
  * Opens the database and brings it to this version.
  * @throws ConfigError when it can never work; AppError SERVICE_UNAVAILABLE when it may work later.
@@ -220,7 +202,7 @@ export async function openPostgres(url: string): Promise<Database> {
   try {
     await migrate(url, orm);
   } catch (error) {
-    await orm.close();
+    await farewell(orm.close());
     if (error instanceof ConfigError) throw error;
     const answer = hopelessAnswer(error);
     if (answer !== undefined) throw new ConfigError(`DATABASE_URL cannot be used: ${answer} (${nameOf(url)})`, { cause: error });
@@ -249,12 +231,6 @@ export async function openPostgres(url: string): Promise<Database> {
         throw toAppError(error);
       }
     },
-    async close() {
-      const closed = Promise.all([...[writeLink, ...read.links].map((link) => link.close()), orm.close()]);
-      let timer: NodeJS.Timeout | undefined;
-      // A database that is silent does not say goodbye either.
-      await Promise.race([closed, new Promise((resolve) => (timer = setTimeout(resolve, farewellMs)))]);
-      clearTimeout(timer);
-    },
+    close: () => farewell(...[writeLink, ...read.links].map((link) => link.close()), orm.close()),
   };
 }

@@ -1,13 +1,9 @@
-import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Cluster, type Node, startCluster } from "../support/cluster.ts";
-import { createPostgres, postgresUrl, runAsOwner } from "../support/database.ts";
+import { runAsOwner } from "../support/database.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { balance, follow, Load, long } from "../support/ledger.ts";
 import { measured } from "../support/measured.ts";
-import { serverFile, startProcess } from "../support/process.ts";
-import { freePort } from "../support/redis-server.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
 import { until } from "../support/wait.ts";
 import { openPlain } from "../support/wires.ts";
 
@@ -115,54 +111,4 @@ test("connections cut and a node stopped inside its transaction, under load: not
   cluster.node(2).postgres.set("pass");
   await balance("PostgreSQL's connections cut, commits unanswered, a node silent", cluster, ann.token, load, followers);
   for (const follower of followers) follower.stop();
-});
-
-test("nodes that start together on an empty database migrate it once", { timeout }, async () => {
-  const database = await createPostgres();
-  const nodes = [0, 1, 2].map(() => startProcess({ DATABASE_URL: database.url }, { command: [process.execPath, serverFile] }));
-  const urls = await Promise.all(nodes.map((node) => node.ready()));
-  for (const url of urls) expect((await request(url, "GET", "/channel")).body.map(({ id }: { id: number }) => id)).toEqual([1, 2]);
-  expect((await runAsOwner("select 1 from event where name = 'origin'", database.url)).rowCount).toBe(1);
-  for (const node of nodes) await node[Symbol.asyncDispose]();
-  await database.drop();
-});
-
-test.each([
-  ["a database that is not there", (url: URL) => Object.assign(url, { pathname: "/keenchat_test_nowhere" })],
-  ["a user who is not there", (url: URL) => Object.assign(url, { username: "keenchat_test_nobody" })],
-  ["an sslrootcert that is not there", (url: URL) => Object.assign(url, { search: "sslrootcert=/nowhere" })],
-  ["an sslcert that is not there", (url: URL) => Object.assign(url, { search: "sslcert=/nowhere" })],
-  ["an sslkey that is not there", (url: URL) => Object.assign(url, { search: "sslkey=/nowhere" })],
-])("%s stops the start with one line and exit code 78", { timeout }, async (_, change) => {
-  await using node = startProcess({ DATABASE_URL: change(new URL(postgresUrl)).href }, { command: [process.execPath, serverFile] });
-  expect(await node.ended).toEqual({ code: 78, signal: null });
-  expect(node.stderr.items).toHaveLength(1);
-  expect(node.stderr.items[0]).toMatch(/^DATABASE_URL cannot be used: /);
-});
-
-test("a node started before its database waits, says so, and begins by itself; told to stop, it stops", { timeout }, async () => {
-  const database = await createPostgres();
-  const wire = await TcpProxy.start(Number(new URL(postgresUrl).port));
-  wire.set("cut");
-  const url = Object.assign(new URL(database.url), { port: String(wire.port) }).href;
-  const port = await freePort();
-  const node = startProcess({ DATABASE_URL: url, PORT: String(port) }, { command: [process.execPath, serverFile] });
-  const restUrl = `http://127.0.0.1:${port}`;
-  const answer = (path: string) => request({ restUrl }, "GET", path).catch(() => undefined);
-  await until("the waiting room", 60_000, async () => (await answer("/live"))?.status === 200);
-  const ready = await answer("/ready");
-  expect(ready?.status).toBe(503);
-  expect(ready?.body.error).toMatch(/^The database does not answer \(.+\)\.$/);
-  expect((await answer("/channel"))?.status).toBe(503);
-
-  const other = startProcess({ DATABASE_URL: url }, { command: [process.execPath, serverFile] });
-  await other.stdout.take("the wait", (line) => line.includes("waiting for the database"), 30_000);
-  expect(await other.end("SIGTERM")).toEqual({ code: 0, signal: null });
-
-  wire.set("pass");
-  await node.ready();
-  expect((await answer("/ready"))?.status).toBe(200);
-  await node[Symbol.asyncDispose]();
-  await wire.close();
-  await database.drop();
 });

@@ -65,7 +65,8 @@ async function startNode(database: Database, tag: string): Promise<Node> {
   const told: LogEvent[] = [];
   const errors: unknown[] = [];
   const fail = (what: unknown) => void errors.push(what);
-  const log = await EventLog.open(database.read, { shared: database.shared, onNewHistory: () => fail("a new history"), onError: fail });
+  const log = await EventLog.open(database.read, { shared: database.shared, onError: fail });
+  log.onNewHistory(() => fail("a new history"));
   log.subscribe((events) => told.push(...events));
   return { database, log, writer: new Writer(database, log, systemClock, tag), told, errors };
 }

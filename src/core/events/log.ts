@@ -70,8 +70,6 @@ async function readHead(read: Read): Promise<Position> {
 export interface LogOptions {
   /** Whether other processes write to the same table. */
   readonly shared: boolean;
-  /** Told when the table's history is no longer the one this process has followed; whoever reads starts anew. */
-  readonly onNewHistory: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -81,6 +79,7 @@ export class EventLog {
   readonly #read: Read;
   readonly #options: LogOptions;
   readonly #listeners = new Set<(events: readonly LogEvent[]) => void>();
+  readonly #historyListeners = new Set<() => void>();
   #ring: LogEvent[] = [];
   #ringBytes = 0;
   #head: Position;
@@ -111,6 +110,11 @@ export class EventLog {
   /** Calls back with each commit's events, in order, after they can be read. */
   subscribe(listener: (events: readonly LogEvent[]) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Calls back when the table's history is no longer the one this process has followed; whoever reads starts anew. */
+  onNewHistory(listener: () => void): void {
+    this.#historyListeners.add(listener);
   }
 
   /** Takes over what this process has committed. Where others committed in between, the table has all of it in order. */
@@ -163,7 +167,7 @@ export class EventLog {
     this.#head = await readHead(this.#read);
     this.#ring = [];
     this.#ringBytes = 0;
-    this.#options.onNewHistory();
+    for (const listener of this.#historyListeners) listener();
   }
 
   #append(rows: readonly EventRecord[]): void {

@@ -1,0 +1,132 @@
+/** A start over PostgreSQL: one that cannot work ends, and any other waits until it can, and says what for. */
+import process from "node:process";
+import pg from "pg";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createPostgres, postgresUrl, runAsOwner, type TestDatabase } from "../support/database.ts";
+import { request } from "../support/http.ts";
+import { serverFile, startProcess } from "../support/process.ts";
+import { freePort } from "../support/redis-server.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+import { until } from "../support/wait.ts";
+
+const timeout = 90_000;
+
+test("nodes that start together on an empty database migrate it once", { timeout }, async () => {
+  const database = await createPostgres();
+  const nodes = [0, 1, 2].map(() => startProcess({ DATABASE_URL: database.url }, { command: [process.execPath, serverFile] }));
+  const urls = await Promise.all(nodes.map((node) => node.ready()));
+  for (const url of urls) expect((await request(url, "GET", "/channel")).body.map(({ id }: { id: number }) => id)).toEqual([1, 2]);
+  expect((await runAsOwner("select 1 from event where name = 'origin'", database.url)).rowCount).toBe(1);
+  for (const node of nodes) await node[Symbol.asyncDispose]();
+  await database.drop();
+});
+
+test.each([
+  ["a database that is not there", (url: URL) => Object.assign(url, { pathname: "/keenchat_test_nowhere" })],
+  ["a user who is not there", (url: URL) => Object.assign(url, { username: "keenchat_test_nobody" })],
+  ["an sslrootcert that is not there", (url: URL) => Object.assign(url, { search: "sslrootcert=/nowhere" })],
+  ["an sslcert that is not there", (url: URL) => Object.assign(url, { search: "sslcert=/nowhere" })],
+  ["an sslkey that is not there", (url: URL) => Object.assign(url, { search: "sslkey=/nowhere" })],
+])("%s stops the start with one line and exit code 78", { timeout }, async (_, change) => {
+  await using node = startProcess({ DATABASE_URL: change(new URL(postgresUrl)).href }, { command: [process.execPath, serverFile] });
+  expect(await node.ended).toEqual({ code: 78, signal: null });
+  expect(node.stderr.items).toHaveLength(1);
+  expect(node.stderr.items[0]).toMatch(/^DATABASE_URL cannot be used: /);
+});
+
+describe("a start that has to wait", { timeout }, () => {
+  let database: TestDatabase;
+  let wire: TcpProxy;
+  /** Somebody else at the same database. */
+  let other: pg.Client;
+  beforeEach(async () => {
+    database = await createPostgres();
+    wire = await TcpProxy.start(Number(new URL(postgresUrl).port));
+    other = new pg.Client({ connectionString: database.url });
+    await other.connect();
+  });
+  afterEach(async () => {
+    await other.end();
+    await wire.close();
+    await database.drop();
+  });
+
+  async function start(environment: Record<string, string> = {}) {
+    const url = Object.assign(new URL(database.url), { port: String(wire.port) }).href;
+    const port = await freePort();
+    const node = startProcess({ DATABASE_URL: url, PORT: String(port), ...environment }, { command: [process.execPath, serverFile] });
+    const answer = (path: string) => request({ restUrl: `http://127.0.0.1:${port}` }, "GET", path).catch(() => undefined);
+    return Object.assign(node, {
+      answer,
+      waits: (why: string) =>
+        node.stdout.take("the wait", (line) => line.includes("waiting for the database") && line.includes(why), 60_000),
+      isOpen: () => until("an open port", 60_000, async () => (await answer("/live"))?.status === 200),
+    });
+  }
+
+  test("for a database that is away says so, and begins by itself; told to stop, it stops", async () => {
+    wire.set("cut");
+    await using node = await start();
+    await node.isOpen();
+    const ready = await node.answer("/ready");
+    expect(ready?.status).toBe(503);
+    expect(ready?.body.error).toMatch(/^The database does not answer \(.+\)\.$/);
+    expect((await node.answer("/channel"))?.status).toBe(503);
+
+    await using told = await start();
+    await told.waits("does not answer");
+    expect(await told.end("SIGTERM")).toEqual({ code: 0, signal: null });
+
+    wire.set("pass");
+    await node.ready();
+    expect((await node.answer("/ready"))?.status).toBe(200);
+  });
+
+  test("for another node's migration says so, and begins when that is over", async () => {
+    await other.query("select pg_advisory_lock(5336824)");
+    await using node = await start();
+    await node.waits("Another node migrates the database.");
+    await node.isOpen();
+    expect((await node.answer("/ready"))?.status).toBe(503);
+    expect(await database.count("select count(*) as n from pg_tables where schemaname = 'public'")).toBe(0);
+    await other.query("select pg_advisory_unlock(5336824)");
+    await node.ready();
+    expect((await node.answer("/ready"))?.status).toBe(200);
+  });
+
+  test.each([
+    ["PostgreSQL falls silent", () => wire.set("swallow")],
+    [
+      "its lock is lost",
+      () => other.query("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = 5336824"),
+    ],
+  ])("for a long migration of its own says so, breaks it off when %s, and does it again", async (_, interrupt) => {
+    await other.query("begin");
+    await other.query(`create table "channel" ("id" int)`);
+    await using node = await start();
+    await node.waits("The database is being opened.");
+    await node.isOpen();
+    expect(await node.answer("/ready")).toMatchObject({ status: 503, body: { error: "The database is being opened." } });
+
+    await interrupt();
+    await node.waits("The database does not answer (");
+    expect((await node.answer("/live"))?.status).toBe(200);
+    wire.set("pass");
+    await other.query("rollback");
+    await node.ready();
+    expect((await node.answer("/ready"))?.status).toBe(200);
+  });
+
+  test.each([
+    ["asks for the lock", "pg_advisory_lock"],
+    ["migrates", `create table "channel"`],
+    ["keeps its secret", `insert into "setting"`],
+  ])("whose connection is cut as it %s waits and begins", async (_, question) => {
+    const lost = wire.lose("question", (text) => text.includes(question));
+    await using node = await start();
+    await lost;
+    await node.waits("does not answer");
+    await node.ready();
+    expect(node.stderr.items).toEqual([]);
+  });
+});
