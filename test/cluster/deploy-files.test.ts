@@ -45,6 +45,7 @@ test("Compose's nodes are configured as the server reads it, and reach what they
     ]);
     expect(Object.keys(compose.services)).toContain(new URL(config.redisUrl ?? "").hostname);
     expect(JSON.stringify(compose.networks)).toContain(JSON.stringify(config.trustedProxies[0]));
+    expect(config.rules.admin).toBe("keenchat_admin");
     expect(read(`../${build?.dockerfile}`)).toContain("CMD");
   }
 });
@@ -72,7 +73,7 @@ test("Caddy passes on to Compose's nodes at the ports they have, and Compose pub
   expect(read("Dockerfile")).toContain(`EXPOSE ${nodePorts.join(" ")}`);
 });
 
-test("Kubernetes finds its pods, its ports by their names, and the probes where the server answers", () => {
+test("Kubernetes finds its pods, its ports by their names, the probes where the server answers, and variables that the server reads", () => {
   const documents = parseAllDocuments(read("kubernetes/keenchat.yaml")).map((document) => document.toJS());
   const [deployment, service, budget] = documents;
   expect(documents.map(({ kind }) => kind)).toEqual(["Deployment", "Service", "PodDisruptionBudget"]);
@@ -83,11 +84,16 @@ test("Kubernetes finds its pods, its ports by their names, and the probes where 
   const ports = new Map(container.ports.map(({ name, containerPort }: { name: string; containerPort: number }) => [name, containerPort]));
   expect([...ports.values()].map(String)).toEqual(nodePorts);
   for (const { port, targetPort } of service.spec.ports) expect(ports.get(targetPort)).toBe(port);
-  for (const probe of ["livenessProbe", "readinessProbe"]) {
+  for (const probe of ["startupProbe", "livenessProbe", "readinessProbe"]) {
     const { path, port } = container[probe].httpGet;
     expect(ports.get(port)).toBe(5000);
-    expect(path).toBe(probe === "livenessProbe" ? "/live" : "/ready");
+    expect(path).toBe(probe === "readinessProbe" ? "/ready" : "/live");
   }
+  const environment = Object.fromEntries(container.env.map(({ name, value }: { name: string; value: string }) => [name, value]));
+  for (const name of Object.keys(environment)) expect(Object.keys(variables.shape)).toContain(name);
+  const config = readConfig(environment);
+  expect(config.trustedProxies).toHaveLength(1);
+  expect(config.rules.admin).toBeDefined();
   // It is told to stop after preStop, and then has 15 s.
   expect(deployment.spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(container.lifecycle.preStop.sleep.seconds + 15);
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
