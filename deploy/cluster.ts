@@ -6,6 +6,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { configExitCode } from "../src/config.ts";
 
 const serverFile = fileURLToPath(new URL("../server.js", import.meta.url));
 const {
@@ -44,8 +45,8 @@ async function startNode(number: number): Promise<Node> {
   return { child, ports };
 }
 
-/** Passes each connection on to the next node that takes it. */
-function balance(port: number, targets: readonly number[]): void {
+/** Passes each connection on to the next node that takes it. `variable` is named where the port cannot be had. */
+async function balance(variable: string, port: string, targets: readonly number[]): Promise<void> {
   let turn = 0;
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const attempt = (left: number): void => {
@@ -64,17 +65,26 @@ function balance(port: number, targets: readonly number[]): void {
     client.on("error", () => client.destroy());
     attempt(targets.length - 1);
   });
-  server.listen(port, "127.0.0.1");
+  server.listen(Number(port), "127.0.0.1");
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    process.stderr.write(`${variable} ${port} ${code === "EADDRINUSE" ? "is taken by another process" : `cannot be opened: ${message}`}\n`);
+    process.exit(configExitCode);
+  }
 }
 
 const nodes = await Promise.all(Array.from({ length: size }, (_, index) => startNode(index + 1)));
 isReady = true;
-balance(
-  Number(PORT),
+await balance(
+  "PORT",
+  PORT,
   nodes.map(({ ports: [rest] }) => rest),
 );
-balance(
-  Number(WEBSOCKETS_PORT),
+await balance(
+  "WEBSOCKETS_PORT",
+  WEBSOCKETS_PORT,
   nodes.map(({ ports: [, sockets] }) => sockets),
 );
 process.stdout.write(

@@ -1,4 +1,6 @@
 /** `npm run cluster`, as somebody runs it who wants to see it work. */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
@@ -48,3 +50,23 @@ test("`npm run cluster` without its database says what is missing, and leaves no
   expect(await cluster.ended).toEqual({ code: 78, signal: null });
   expect(cluster.stderr.items.join("\n")).toMatch(/DATABASE_URL cannot be used: .*does not exist/);
 });
+
+test.each(["PORT", "WEBSOCKETS_PORT"])(
+  "`npm run cluster` with a taken %s says so in one line, and leaves nothing behind",
+  {
+    timeout,
+  },
+  async (name) => {
+    const database = await createPostgres();
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const port = String((taken.address() as AddressInfo).port);
+    const ports = { PORT: String(await freePort()), WEBSOCKETS_PORT: String(await freePort()), [name]: port };
+    await using cluster = startProcess({ DATABASE_URL: database.url, REDIS_URL: redisUrl, ...ports }, { command });
+    expect(await cluster.ended).toEqual({ code: 78, signal: null });
+    expect(cluster.stderr.items).toEqual([`${name} ${port} is taken by another process`]);
+    expect(cluster.stdout.items.filter((line) => line.startsWith("All"))).toEqual([]);
+    taken.close();
+    await database.drop();
+  },
+);
