@@ -5,7 +5,7 @@ import pg from "pg";
 import { ConfigError } from "../config.ts";
 import { AppError } from "../core/errors.ts";
 import { farewell } from "./farewell.ts";
-import { LostError } from "./postgres-link.ts";
+import { LostError } from "./postgres-errors.ts";
 
 const oldestVersion = 150_000;
 /** Any number; the same in every version of Keenchat, so that two of them never migrate together. */

@@ -2,44 +2,16 @@
 import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { ConfigError } from "../config.ts";
-import type { Entity, Param, Read } from "../core/context.ts";
+import type { Entity, Param } from "../core/context.ts";
 import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
 import { farewell } from "./farewell.ts";
 import { migrate } from "./migrate.ts";
 import { postgresOptions } from "./options.ts";
-import { hopelessAnswer, LostError, PostgresLink, toAppError, type Value } from "./postgres-link.ts";
-
-const readLinks = 3;
-
-/** Reads over the connection that has the least to do. Nothing is lost by asking again, so a cut connection is not noticed. */
-class PostgresRead implements Read {
-  readonly links: readonly PostgresLink[];
-
-  constructor(url: string) {
-    this.links = Array.from({ length: readLinks }, () => new PostgresLink(url, "read"));
-  }
-
-  async all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
-    try {
-      return (await this.#ask<Row>(sql, params)).rows;
-    } catch (error) {
-      if (!(error instanceof LostError) || error.silent) throw toAppError(error);
-      const { rows } = await this.#ask<Row>(sql, params).catch((again: unknown) => Promise.reject(toAppError(again)));
-      return rows;
-    }
-  }
-
-  async get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
-    return (await this.all<Row>(sql, params))[0];
-  }
-
-  #ask<Row>(sql: string, params: readonly Param[]) {
-    const there = this.links.filter((link) => !link.isAway);
-    const links = there.length > 0 ? there : this.links;
-    return links.reduce((least, link) => (link.inFlight < least.inFlight ? link : least)).query<Row>(sql, params);
-  }
-}
+import type { PostgresConnection, Value } from "./postgres-connection.ts";
+import { hopelessAnswer, toAppError } from "./postgres-errors.ts";
+import { PostgresLink } from "./postgres-link.ts";
+import { PostgresRead } from "./postgres-read.ts";
 
 /** PostgreSQL's names for the types of columns, to unpack a set of rows from one array a column. */
 type ColumnTypes = ReadonlyMap<string, "bigint" | "boolean" | "text">;
@@ -56,8 +28,7 @@ function columnTypes(orm: MikroORM): ColumnTypes {
 }
 
 class PostgresWriteConnection implements WriteConnection {
-  readonly #link: PostgresLink;
-  readonly #client: pg.Client;
+  readonly #connection: PostgresConnection;
   readonly #types: ColumnTypes;
   readonly #newEntityManager: () => EntityManager;
   #entityManager: EntityManager | undefined;
@@ -66,13 +37,12 @@ class PostgresWriteConnection implements WriteConnection {
   readonly #sent: Promise<unknown>[] = [];
   #failure: unknown;
 
-  constructor(link: PostgresLink, client: pg.Client, types: ColumnTypes, newEntityManager: () => EntityManager) {
-    this.#link = link;
-    this.#client = client;
+  constructor(connection: PostgresConnection, types: ColumnTypes, newEntityManager: () => EntityManager) {
+    this.#connection = connection;
     this.#types = types;
     this.#newEntityManager = newEntityManager;
     // Not waited for: what follows goes the same way behind it. What is read behind the lock must be what was committed before it.
-    this.#begun = this.#note(link.sendText(client, "begin isolation level read committed"));
+    this.#begun = this.#note(connection.sendText("begin isolation level read committed"));
     this.#begun.catch(() => {});
   }
 
@@ -95,7 +65,7 @@ class PostgresWriteConnection implements WriteConnection {
     if (!this.#entityManager) {
       this.#entityManager = this.#newEntityManager();
       const executeQuery = async ({ sql }: { sql: string }) => {
-        const { rows, rowCount } = await this.#note(this.#link.sendText(this.#client, sql));
+        const { rows, rowCount } = await this.#note(this.#connection.sendText(sql));
         return { rows, numAffectedRows: BigInt(rowCount ?? 0) };
       };
       this.#entityManager.setTransactionContext({ executeQuery });
@@ -120,7 +90,7 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   async all<Row>(sql: string, params: readonly Value[]): Promise<Row[]> {
-    return (await this.#note(this.#link.send<Row>(this.#client, sql, params))).rows;
+    return (await this.#note(this.#connection.send<Row>(sql, params))).rows;
   }
 
   async get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
@@ -128,7 +98,7 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   run(sql: string, params: readonly Value[]): void {
-    const answer = this.#note(this.#link.send(this.#client, sql, params));
+    const answer = this.#note(this.#connection.send(sql, params));
     // It fails the commit; until then nobody listens.
     answer.catch(() => {});
     this.#sent.push(answer);
@@ -139,7 +109,7 @@ class PostgresWriteConnection implements WriteConnection {
   }
 
   async commit(): Promise<void> {
-    const committed = this.#link.sendText(this.#client, "commit");
+    const committed = this.#connection.sendText("commit");
     const [{ command }] = await Promise.all([committed, this.flush()]);
     // A transaction that has failed is rolled back by `commit`, which is no error to PostgreSQL.
     if (command !== "COMMIT") throw new Error("The transaction could not be committed.");
@@ -217,20 +187,20 @@ export async function openPostgres(url: string): Promise<Database> {
     shared: true,
     async transaction(work) {
       try {
-        const client = await writeLink.connect();
-        const connection = new PostgresWriteConnection(writeLink, client, types, () => orm.em.fork());
+        const connection = await writeLink.connect();
+        const open = new PostgresWriteConnection(connection, types, () => orm.em.fork());
         try {
-          const result = await work(connection);
-          await connection.commit();
+          const result = await work(open);
+          await open.commit();
           return result;
         } catch (error) {
-          await writeLink.sendText(client, "rollback").catch(() => {});
-          throw connection.failure ?? error;
+          await connection.sendText("rollback").catch(() => {});
+          throw open.failure ?? error;
         }
       } catch (error) {
         throw toAppError(error);
       }
     },
-    close: () => farewell(...[writeLink, ...read.links].map((link) => link.close()), orm.close()),
+    close: () => farewell(writeLink.close(), read.close(), orm.close()),
   };
 }
