@@ -89,7 +89,9 @@ test("Kubernetes finds its pods, its ports by their names, the probes where the 
     expect(ports.get(port)).toBe(5000);
     expect(path).toBe(probe === "readinessProbe" ? "/ready" : "/live");
   }
-  const environment = Object.fromEntries(container.env.map(({ name, value }: { name: string; value: string }) => [name, value]));
+  const [proxies, admin] = container.env;
+  expect(admin).toEqual({ name: "ADMIN", valueFrom: { secretKeyRef: { name: "keenchat", key: "ADMIN" } } });
+  const environment = { [proxies.name]: proxies.value, [admin.name]: "of_the_secret" };
   for (const name of Object.keys(environment)) expect(Object.keys(variables.shape)).toContain(name);
   const config = readConfig(environment);
   expect(config.trustedProxies).toHaveLength(1);
