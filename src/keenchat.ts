@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { MemoryBuses } from "./bus/memory.ts";
 import { openRedisBus } from "./bus/redis.ts";
-import type { Config, DatabaseTarget } from "./config.ts";
+import { type Config, ConfigError, type DatabaseTarget } from "./config.ts";
 import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { AppError } from "./core/errors.ts";
@@ -68,6 +68,8 @@ const followMs = 1_000;
 const openAgainMs = 1_000;
 /** An opening that takes longer is a wait. */
 const atOnceMs = 1_000;
+/** Longer than it takes to find out that a database is silent. */
+const attemptMs = 5_000;
 const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
 
 function hostForUrl(host: string | undefined): string {
@@ -104,24 +106,27 @@ async function openStore({ database: target, authSecret }: Config, { clock, logg
     return { database, log, node, writer, secret };
   } catch (error) {
     await database.close();
-    throw error;
+    // Nobody else has the file: what cannot be read of it now never can.
+    if (database.shared || !(error instanceof AppError)) throw error;
+    const { message } = error.cause instanceof Error ? error.cause : error;
+    throw new ConfigError(`DATABASE_URL names a file that cannot be used: ${message}`, { cause: error });
   }
 }
 
 /** Opens what may still come, or takes its time; meanwhile the ports say what it is waited for. */
 async function openWhenThere<T>(config: Config, { clock, logger }: Given, open: () => Promise<T>): Promise<T> {
-  let reason: AppError;
+  let reason: AppError | undefined;
   let room: ReturnType<typeof openWaitingRoom> | undefined;
   const wait = (why: AppError) => {
+    if (reason?.message !== why.message) logger.warn({ reason: why.message }, "waiting for the database");
     reason = why;
-    logger.warn({ reason: reason.message }, "waiting for the database");
     room ??= openWaitingRoom(config, () => reason, onUnexpected(logger));
     return room;
   };
   try {
     for (;;) {
       // A port that is taken breaks off no migration: that is said when the attempt is over.
-      const stopWaiting = clock.after(atOnceMs, () => wait(stillOpening).catch(() => {}));
+      const stopWaiting = clock.after(room ? attemptMs : atOnceMs, () => wait(stillOpening).catch(() => {}));
       try {
         return await open();
       } catch (error) {

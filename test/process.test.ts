@@ -1,9 +1,10 @@
 /** The server as a process: how it starts, what it says when it cannot, how it stops. */
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { delimiter, dirname, join } from "node:path";
+import BetterSqlite from "better-sqlite3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { busOfThisRun, createDatabase } from "./support/database.ts";
@@ -175,6 +176,24 @@ describe("a start that cannot work", { timeout }, () => {
     await using server = startProcess({ DATABASE_URL: `sqlite:${path}` });
     expect(await server.ended).toEqual({ code: 78, signal: null });
     expect(server.stderr.items).toEqual([expect.stringMatching(/^DATABASE_URL /)]);
+  });
+
+  test("so does a database whose events cannot be read any more", async () => {
+    const path = join(scratch.path, "damaged.db");
+    const environment = { DATABASE_URL: `sqlite:${path}` };
+    const whole = startProcess(environment);
+    await whole.ready();
+    await whole.end("SIGTERM");
+    const database = new BetterSqlite(path);
+    database.pragma("wal_checkpoint(truncate)");
+    const pageBytes = database.pragma("page_size", { simple: true }) as number;
+    const page = database.prepare("select rootpage from sqlite_master where name = 'event'").pluck().get() as number;
+    database.close();
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.fill(0xff, (page - 1) * pageBytes, page * pageBytes));
+    await using server = startProcess(environment);
+    expect(await server.ended).toEqual({ code: 78, signal: null });
+    expect(server.stderr.items).toEqual([expect.stringMatching(/^DATABASE_URL names a file that cannot be used: /)]);
   });
 });
 

@@ -55,10 +55,10 @@ export async function migrate(url: string, orm: MikroORM): Promise<void> {
     lock_timeout: lockMs,
     query_timeout: answerMs,
   });
-  session.on("error", () => {});
   const pool = await orm.em.getConnection().getNativeClient();
   const migrating: pg.PoolClient[] = [];
   const cut = new Promise<never>((_, reject) => {
+    session.on("error", reject);
     pool.on("connect", (client) => {
       migrating.push(client);
       client.on("error", reject);
@@ -71,8 +71,8 @@ export async function migrate(url: string, orm: MikroORM): Promise<void> {
     if (Number(rows[0]?.version) < oldestVersion) throw new ConfigError("DATABASE_URL names a PostgreSQL older than 15");
     await takeLock(session);
     // The first connection of the migration, to be told apart from what the migration does. A user may have been given a time.
-    await heard(pool.query("set statement_timeout = 0"));
-    await Promise.race([orm.migrator.up(), heard(cut), watch(session)]);
+    const migrated = heard(pool.query("set statement_timeout = 0")).then(() => orm.migrator.up());
+    await Promise.race([migrated, heard(cut), watch(session)]);
   } finally {
     // With its session goes its lock, and nothing may be migrated without it.
     await farewell(...[session, ...migrating].map((client) => client.end()));

@@ -30,7 +30,7 @@ const lockMs = 1_200;
 const idleInTransactionMs = 1_000;
 
 /** By these the server ends the connection and not only the statement. */
-const farewell = /^(57P|25P03)/;
+const endsConnection = /^(57P|25P03)/;
 
 function clientOptions(url: string, role: ConnectionRole): pg.ClientConfig {
   return {
@@ -139,7 +139,7 @@ export class PostgresConnection {
     try {
       return await answer;
     } catch (error) {
-      if (error instanceof pg.DatabaseError && !farewell.test(error.code ?? "")) throw error;
+      if (error instanceof pg.DatabaseError && !endsConnection.test(error.code ?? "")) throw error;
       this.#lose(new LostError(error));
       throw this.#lost;
     } finally {
@@ -149,11 +149,15 @@ export class PostgresConnection {
 
   /** Not for each statement: one that waits for its turn is no silence. */
   readonly #listen = (): void => {
-    this.#silence = undefined;
-    if (this.#inFlight === 0) return;
-    const restMs = this.#heardAt + silentMs - performance.now();
+    if (this.#inFlight === 0) {
+      this.#silence = undefined;
+      return;
+    }
+    const heardAt = this.#heardAt;
+    const restMs = heardAt + silentMs - performance.now();
     if (restMs > 0) this.#silence = setTimeout(this.#listen, restMs).unref();
-    else this.#lose(new LostError(new Error("answer timeout")));
+    // Where it was this process that stood still, what has come meanwhile is read first.
+    else setImmediate(() => (this.#heardAt === heardAt ? this.#lose(new LostError(new Error("answer timeout"))) : this.#listen()));
   };
 
   #lose(error: LostError): void {

@@ -20,7 +20,7 @@ export class LostError extends Error {
 
   constructor(cause: unknown) {
     super(reasonOf(cause), { cause });
-    this.silent = cause instanceof Error && /timeout/i.test(cause.message);
+    this.silent = cause instanceof Error && !(cause instanceof pg.DatabaseError) && /timeout/i.test(cause.message);
   }
 }
 

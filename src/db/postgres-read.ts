@@ -10,6 +10,8 @@ const links = 3;
 const slowMs = 100;
 /** Before the two seconds that a request may take; after a connection's silence, which tells more. */
 const patienceMs = 1_800;
+/** Whoever has waited for longer is not made to wait a second time. */
+const onceMoreMs = 200;
 
 /** Somebody who waits. */
 interface Asked {
@@ -96,10 +98,11 @@ export class PostgresRead implements Read {
 
   /** Nothing is lost by asking again, so a cut connection is not noticed. */
   async all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
+    const askedAt = performance.now();
     try {
       return (await this.#ask<Row>(sql, params)).rows;
     } catch (error) {
-      if (!(error instanceof LostError) || error.silent) throw toAppError(error);
+      if (!(error instanceof LostError) || error.silent || performance.now() - askedAt > onceMoreMs) throw toAppError(error);
       const { rows } = await this.#ask<Row>(sql, params).catch((again: unknown) => Promise.reject(toAppError(again)));
       return rows;
     }

@@ -201,9 +201,12 @@ function migrationsOf(reader: Handle): unknown[] {
 
 async function readLocked(file: string, held: Handle): Promise<Pick<Database, "read" | "close">> {
   const reader = openReader(file);
-  if (!isDeepStrictEqual(migrationsOf(reader), sqliteMigrations())) {
+  try {
+    if (!isDeepStrictEqual(migrationsOf(reader), sqliteMigrations()))
+      throw new ConfigError(`DATABASE_URL names no database of this version: ${file} (npm run migrate brings an older one to it)`);
+  } catch (error) {
     reader.close();
-    throw new ConfigError(`DATABASE_URL names no database of this version: ${file} (npm run migrate brings an older one to it)`);
+    throw error;
   }
   return {
     read: new Statements(reader),

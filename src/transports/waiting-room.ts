@@ -6,7 +6,9 @@ import { listenOnBoth } from "./server.ts";
 
 function refuseUpgrade(_request: unknown, socket: Duplex): void {
   socket.on("error", () => socket.destroy());
-  socket.end("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+  const answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  // The room closes only when everybody has gone.
+  socket.end(answer, () => socket.destroy());
 }
 
 /** `reason` is what everybody is told. Resolves to the way to close. */

@@ -1,4 +1,6 @@
 /** A start over PostgreSQL: one that cannot work ends, and any other waits until it can, and says what for. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import process from "node:process";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -57,6 +59,7 @@ describe("a start that has to wait", { timeout }, () => {
     const node = startProcess({ DATABASE_URL: url, PORT: String(port), ...environment }, { command: [process.execPath, serverFile] });
     const answer = (path: string) => request({ restUrl: `http://127.0.0.1:${port}` }, "GET", path).catch(() => undefined);
     return Object.assign(node, {
+      port,
       answer,
       waits: (why: string) =>
         node.stdout.take("the wait", (line) => line.includes("waiting for the database") && line.includes(why), 60_000),
@@ -72,6 +75,10 @@ describe("a start that has to wait", { timeout }, () => {
     expect(ready?.status).toBe(503);
     expect(ready?.body.error).toMatch(/^The database does not answer \(.+\)\.$/);
     expect((await node.answer("/channel"))?.status).toBe(503);
+    // Whoever does not hang up holds up nobody.
+    const upgrade = connect({ port: node.port, host: "127.0.0.1", allowHalfOpen: true });
+    upgrade.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+    await once(upgrade, "data");
 
     await using told = await start();
     await told.waits("does not answer");
