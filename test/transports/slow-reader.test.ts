@@ -137,6 +137,28 @@ test("tRPC's own client that stopped for 60 s comes back by itself: nothing lost
   await trpc.close();
 }, 90_000);
 
+test("a reader that takes nothing is ended after a minute, however little waits for it, and nobody else is", async () => {
+  const clock = new TestClock();
+  await using server = await startServer({}, { clock });
+  const { token } = await signUp(server, "ann");
+  const [healthy, slow] = [await openPlain(server), await openPlain(server)];
+  slow.ws.pause();
+  largestBacklog();
+  while (waitingConnections() === 0) {
+    const { body } = await post(server, token, 1, large);
+    await healthy.inbox.take("the message", ({ data }) => data.id === body.id);
+  }
+  await pass(clock, 45_000, healthy);
+  expect(waitingConnections()).toBe(1);
+  await pass(clock, 30_000, healthy);
+  expect(waitingConnections()).toBe(0);
+  // Less than what its feed would have ended it for.
+  expect(largestBacklog()).toBeLessThan(256 * 1024);
+  slow.ws.resume();
+  expect(await within(15_000, "the end", slow.closed)).toMatchObject({ code: 1006 });
+  expect(healthy.ws.readyState).toBe(healthy.ws.OPEN);
+}, 60_000);
+
 test("a slow reader that goes on within 60 s keeps its connection and gets everything, though it could answer no ping", async () => {
   const clock = new TestClock();
   await using server = await startServer({}, { clock });
