@@ -1,5 +1,4 @@
 /** Each guard of `npm run check` is seen to pass on the repository as it is, and to fail on a fault planted in a copy of it. */
-
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestClock } from "./support/clock.ts";
 import { request, signUp } from "./support/http.ts";
 import { startServer, type TestServer } from "./support/server.ts";
+import { TrpcSocket } from "./support/trpc-frames.ts";
 import { Inbox, within } from "./support/wait.ts";
 import { connectTrpc, openPlain, openSse, openTrpcWs, PlainClient, type Received, type TrpcClient } from "./support/wires.ts";
 
@@ -264,16 +265,15 @@ describe("a connection that ends", () => {
     const dead = new PlainClient(`${server.wsUrl}/?auth=${ann.token}`, { autoPong: false });
     await dead.inbox.take("identified", ({ event }) => event === "identified");
     await enter(dead, channel);
-    const deadTrpc = new PlainClient(`${server.wsUrl}/trpc?auth=${ann.token}`, { autoPong: false });
-    await deadTrpc.opened;
-    deadTrpc.ws.send(JSON.stringify({ id: 1, method: "subscription", params: { path: "channel.presence", input: { id: channel } } }));
-    // biome-ignore lint/suspicious/noExplicitAny: a tRPC frame, not an event.
-    await deadTrpc.inbox.take("the users", (frame: any) => frame.result?.data?.users?.includes(ann.id));
+    const deadTrpc = await TrpcSocket.open(`${server.wsUrl}/trpc?auth=${ann.token}`, { autoPong: false });
+    deadTrpc.send({ id: 1, method: "subscription", params: { path: "channel.presence", input: { id: channel } } });
+    await deadTrpc.inbox.take("the users", ({ result }) => result?.data?.users?.includes(ann.id) ?? false);
     for (let passed = 0; passed < 34_000; passed += 2_000) {
       clock.advance(2_000);
       await Promise.all([witness.breathe(), alive.breathe()]);
     }
-    for (const client of [dead, deadTrpc]) expect(await within(5_000, "the end", client.closed)).toMatchObject({ code: 1006 });
+    expect(await within(5_000, "the end", dead.closed)).toMatchObject({ code: 1006 });
+    expect(await within(5_000, "the end", deadTrpc.closed)).toBe(1006);
     clock.advance(1_000);
     await witness.breathe();
     expect(await usersOf(channel)).toEqual([bob.id]);

@@ -100,7 +100,7 @@ export async function attack(plan: Plan): Promise<Outcome> {
     for (let user = 1; user <= users; user += 1) {
       const credentials = { username: `writer${user}`, password: "correct horse" };
       await insist(writersLine.address, "/user", undefined, credentials);
-      tokens.push((await insist(writersLine.address, "/auth", undefined, credentials)).body.token_value);
+      tokens.push((await insist<{ token_value: string }>(writersLine.address, "/auth", undefined, credentials)).body.token_value);
     }
     await within(settleMs, "The readers' first position", Promise.all(readers.map(({ ready }) => ready)));
     const options = () => ({ address: writersLine.address, tokens, random: random.fork(), ledger, next });
@@ -110,7 +110,11 @@ export async function attack(plan: Plan): Promise<Outcome> {
     // The last message of all: whatever a reader was to see before it, it has seen by then.
     const [token = ""] = tokens;
     const text = "the last message";
-    const last = await insist(writersLine.address, "/message", token, { channel_id: 1, message_text: text, client_message_id: "last" });
+    const last = await insist<{ id: number }>(writersLine.address, "/message", token, {
+      channel_id: 1,
+      message_text: text,
+      client_message_id: "last",
+    });
     ledger.acknowledge("last", { id: last.body.id, text });
     const settled = ledger.until(() => readers.every(({ account }) => account.seen.some(({ id }) => id === last.body.id)));
     await within(settleMs, "The readers' way to the last message", settled).catch(() => {});

@@ -2,10 +2,10 @@
 import type { Ledger } from "./ledger.ts";
 import type { Random } from "./random.ts";
 
-export interface Answer {
+export interface Answer<Body> {
   readonly status: number;
-  // biome-ignore lint/suspicious/noExplicitAny: a writer says itself what it expects in an answer.
-  readonly body: any;
+  /** Where it says yes. */
+  readonly body: Body;
 }
 
 export interface WriterOptions {
@@ -21,7 +21,7 @@ const patienceMs = 3_000;
 const retryMs = 20;
 
 /** Asks until there is an answer that says yes or no: lines break and servers die under it. */
-export async function insist(address: string, path: string, token: string | undefined, body: unknown): Promise<Answer> {
+export async function insist<Body>(address: string, path: string, token: string | undefined, body: unknown): Promise<Answer<Body>> {
   for (;;) {
     try {
       const response = await fetch(`http://${address}${path}`, {
@@ -30,7 +30,7 @@ export async function insist(address: string, path: string, token: string | unde
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(patienceMs),
       });
-      const answer = { status: response.status, body: await response.json() };
+      const answer = { status: response.status, body: (await response.json()) as Body };
       if (answer.status !== 429 && answer.status !== 503) return answer;
     } catch {
       // Nobody knows whether it was committed: the same again.
@@ -47,7 +47,7 @@ function textOf(number: number, random: Random): string {
 }
 
 export async function write({ address, tokens, random, ledger, next }: WriterOptions): Promise<void> {
-  const post = (token: string, body: object) => insist(address, "/message", token, body);
+  const post = (token: string, body: object) => insist<{ id: number }>(address, "/message", token, body);
 
   /** Every way a post can be refused; its text must never be seen. */
   async function tryRefused(token: string, number: number, key: string): Promise<void> {

@@ -4,8 +4,9 @@ import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
-import { type Inbox, within } from "../support/wait.ts";
-import { connectTrpc, openPlain, openSse, openTrpcSse, PlainClient } from "../support/wires.ts";
+import { type TrpcFrame, TrpcSocket } from "../support/trpc-frames.ts";
+import { within } from "../support/wait.ts";
+import { connectTrpc, openPlain, openSse, openTrpcSse } from "../support/wires.ts";
 
 /** Tries an upgrade; resolves with the status that refuses it, and its headers and body, or with 101. */
 async function upgrade(url: string, headers: Record<string, string> = {}) {
@@ -14,8 +15,7 @@ async function upgrade(url: string, headers: Record<string, string> = {}) {
   return within(
     10_000,
     "the upgrade",
-    // biome-ignore lint/suspicious/noExplicitAny: a test says itself what it expects in a body.
-    new Promise<{ status: number; retryAfter?: string | undefined; body?: any; ws: WebSocket }>((resolve) => {
+    new Promise<{ status: number; retryAfter?: string | undefined; body?: unknown; ws: WebSocket }>((resolve) => {
       ws.once("open", () => resolve({ status: 101, ws }));
       ws.once("unexpected-response", (_request, response) => {
         let text = "";
@@ -192,67 +192,61 @@ test("who asks over Socket.IO and takes no answer is ended before its answers pi
 });
 
 describe("on one tRPC socket", () => {
-  async function openRaw(server: TestServer, token = "") {
-    const client = new PlainClient(`${server.wsUrl}/trpc${token && `?auth=${token}`}`);
-    await within(10_000, "opening", client.opened);
-    // biome-ignore lint/suspicious/noExplicitAny: tRPC frames, not events.
-    return { client, inbox: client.inbox as unknown as Inbox<any>, send: (frame: unknown) => client.ws.send(JSON.stringify(frame)) };
-  }
+  const openRaw = (server: TestServer, token = "") => TrpcSocket.open(`${server.wsUrl}/trpc${token && `?auth=${token}`}`);
   const subscription = (id: number, path = "events", input: unknown = {}) => ({ id, method: "subscription", params: { path, input } });
   const query = (id: number) => ({ id, method: "query", params: { path: "channel.get", input: { id: 1 } } });
-  // biome-ignore lint/suspicious/noExplicitAny: tRPC frames, not events.
-  const refused = (frame: any) => frame.error?.data.code === "TOO_MANY_REQUESTS";
+  const refused = ({ error }: TrpcFrame) => error?.data.code === "TOO_MANY_REQUESTS";
 
   test("MAX_SUBSCRIPTIONS_PER_SOCKET counts both kinds of subscriptions, and one that stops makes room", async () => {
     await using server = await startServer({ MAX_SUBSCRIPTIONS_PER_SOCKET: "3" });
     const { token } = await signUp(server, "ann");
-    const { client, inbox, send } = await openRaw(server, token);
-    send([
+    const client = await openRaw(server, token);
+    client.send([
       subscription(1),
       subscription(2, "channel.presence", { id: 1 }),
       subscription(3),
       subscription(4),
       subscription(5, "channel.presence", { id: 2 }),
     ]);
-    await inbox.count("refusals", 2, refused);
+    await client.inbox.count("refusals", 2, refused);
     expect(
-      inbox.items
+      client.inbox.items
         .filter(refused)
         .map(({ id }) => id)
         .sort(),
     ).toEqual([4, 5]);
     expect((await request(server, "GET", "/channel/2/users")).body.users).toEqual([]);
-    send({ id: 2, method: "subscription.stop" });
-    await inbox.take("the stop", ({ id, result }) => id === 2 && result?.type === "stopped");
-    send(subscription(6));
-    await inbox.take("the new one", ({ id, result }) => id === 6 && result?.type === "started");
+    client.send({ id: 2, method: "subscription.stop" });
+    await client.inbox.take("the stop", ({ id, result }) => id === 2 && result?.type === "stopped");
+    client.send(subscription(6));
+    await client.inbox.take("the new one", ({ id, result }) => id === 6 && result?.type === "started");
     // What never was counts no longer.
-    for (let id = 10; id < 20; id += 1) send(subscription(id, "nothing.here"));
-    send({ id: 1, method: "subscription.stop" });
-    await inbox.take("the stop", ({ id, result }) => id === 1 && result?.type === "stopped");
-    send(subscription(1));
-    await inbox.count("started", 2, ({ id, result }) => id === 1 && result?.type === "started");
+    for (let id = 10; id < 20; id += 1) client.send(subscription(id, "nothing.here"));
+    client.send({ id: 1, method: "subscription.stop" });
+    await client.inbox.take("the stop", ({ id, result }) => id === 1 && result?.type === "stopped");
+    client.send(subscription(1));
+    await client.inbox.count("started", 2, ({ id, result }) => id === 1 && result?.type === "started");
     await client.close();
   });
 
   test("MAX_CALLS_PER_SOCKET lets the others wait their turn: all are answered, and the socket goes on", async () => {
     await using server = await startServer({ MAX_CALLS_PER_SOCKET: "2" });
-    const { client, inbox, send } = await openRaw(server);
+    const client = await openRaw(server);
     for (let round = 0; round < 20; round += 1) {
-      send(Array.from({ length: 20 }, (_, index) => query(100 * round + index)));
-      send(query(100 * round + 20));
+      client.send(Array.from({ length: 20 }, (_, index) => query(100 * round + index)));
+      client.send(query(100 * round + 20));
     }
-    await inbox.count("answers", 420, ({ result }) => result?.data.id === 1);
-    expect(inbox.items).toHaveLength(420);
-    send(subscription(9_000));
-    await inbox.take("ready", ({ id, result }) => id === 9_000 && result?.data?.data.event === "ready");
+    await client.inbox.count("answers", 420, ({ result }) => result?.data?.id === 1);
+    expect(client.inbox.items).toHaveLength(420);
+    client.send(subscription(9_000));
+    await client.inbox.take("ready", ({ id, result }) => id === 9_000 && result?.data?.data?.event === "ready");
     await client.close();
   });
 
   test("calls that wait are not carried out for a session that has ended", async () => {
     await using server = await startServer({ MAX_CALLS_PER_SOCKET: "1" });
     const { token } = await signUp(server, "ann");
-    const { client, send } = await openRaw(server, token);
+    const client = await openRaw(server, token);
     const input = { username: "ann", password: "not this one" };
     const posting = (id: number) => ({
       id,
@@ -260,7 +254,7 @@ describe("on one tRPC socket", () => {
       params: { path: "message.post", input: { channel_id: 1, message_text: "late" } },
     });
     // Its password takes a while to compare; the posts wait behind it.
-    send([
+    client.send([
       { id: 1, method: "mutation", params: { path: "auth.login", input } },
       ...Array.from({ length: 19 }, (_, index) => posting(2 + index)),
     ]);
@@ -279,37 +273,37 @@ describe("on one tRPC socket", () => {
   test("one key posted fifty times at once over one socket is one message", async () => {
     await using server = await startServer();
     const { id: user_id, token } = await signUp(server, "ann");
-    const { client, inbox, send } = await openRaw(server, token);
+    const client = await openRaw(server, token);
     const input = { channel_id: 1, message_text: "once", client_message_id: "fifty" };
-    for (let id = 1; id <= 50; id += 1) send({ id, method: "mutation", params: { path: "message.post", input } });
-    const answers = await inbox.count("answers", 50, ({ result }) => result !== undefined);
-    expect(new Set(answers.map(({ result }) => result.data.id)).size).toBe(1);
+    for (let id = 1; id <= 50; id += 1) client.send({ id, method: "mutation", params: { path: "message.post", input } });
+    const answers = await client.inbox.count("answers", 50, ({ result }) => result !== undefined);
+    expect(new Set(answers.map(({ result }) => result?.data?.id)).size).toBe(1);
     expect((await request(server, "GET", "/message")).body).toMatchObject([{ user_id, message_text: "once" }]);
     await client.close();
   });
 
   test("a call that makes no sense takes no place, and its neighbours in the batch are carried out", async () => {
     await using server = await startServer({ MAX_CALLS_PER_SOCKET: "2" });
-    const { client, inbox, send } = await openRaw(server);
+    const client = await openRaw(server);
     for (let round = 0; round < 5; round += 1) {
-      send([{ id: round, method: "query", params: { path: 1 } }, query(100 + round), null]);
-      await inbox.take("the answer", ({ id, result }) => id === 100 + round && result !== undefined);
+      client.send([{ id: round, method: "query", params: { path: 1 } }, query(100 + round), null]);
+      await client.inbox.take("the answer", ({ id, result }) => id === 100 + round && result !== undefined);
     }
-    expect(inbox.items.filter(refused)).toEqual([]);
+    expect(client.inbox.items.filter(refused)).toEqual([]);
     await client.close();
   });
 
   test("a batch of 20 is carried out, one of 21 is refused whole", async () => {
     await using server = await startServer({ MAX_CALLS_PER_SOCKET: "20" });
-    const { client, inbox, send } = await openRaw(server);
+    const client = await openRaw(server);
     const batch = (length: number, from: number) => Array.from({ length }, (_, index) => query(from + index));
-    send(batch(20, 100));
-    await inbox.count("answers", 20, ({ result }) => result?.data.id === 1);
-    send([...batch(20, 200), subscription(300)]);
-    await inbox.take("the refusal", ({ error }) => error !== undefined);
-    send(query(1));
-    await inbox.take("the answer after it", ({ id }) => id === 1);
-    expect(inbox.items.filter(({ id, result }) => id >= 200 && result)).toEqual([]);
+    client.send(batch(20, 100));
+    await client.inbox.count("answers", 20, ({ result }) => result?.data?.id === 1);
+    client.send([...batch(20, 200), subscription(300)]);
+    await client.inbox.take("the refusal", ({ error }) => error !== undefined);
+    client.send(query(1));
+    await client.inbox.take("the answer after it", ({ id }) => id === 1);
+    expect(client.inbox.items.filter(({ id, result }) => Number(id) >= 200 && result)).toEqual([]);
     await client.close();
   });
 
