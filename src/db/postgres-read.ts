@@ -26,7 +26,7 @@ const tooLong = () => new TooLongError(new Error("others were before it"));
 class Lane {
   readonly #link: PostgresLink;
   /** Those who were refused are among them until their turn has come: till then they hold up the others. */
-  readonly #asked = new Set<Asked>();
+  readonly #asked: Asked[] = [];
   readonly #count = new Map<string, number>();
   #patience: NodeJS.Timeout | undefined;
 
@@ -39,13 +39,13 @@ class Lane {
   }
 
   get length(): number {
-    return this.#asked.size;
+    return this.#asked.length;
   }
 
   /** Whether the first of them has waited for longer than that. */
   isBehind(ms: number): boolean {
-    for (const { at } of this.#asked) return performance.now() - at > ms;
-    return false;
+    const [first] = this.#asked;
+    return first !== undefined && performance.now() - first.at > ms;
   }
 
   isAsked(sql: string): boolean {
@@ -56,11 +56,12 @@ class Lane {
   ask<Row>(sql: string, params: readonly Param[]): Promise<Result<Row>> {
     return new Promise((resolve, reject) => {
       const asked: Asked = { sql, at: performance.now(), refuse: reject };
-      this.#asked.add(asked);
+      this.#asked.push(asked);
       this.#count.set(sql, (this.#count.get(sql) ?? 0) + 1);
       this.#patience ??= setTimeout(this.#refuse, patienceMs).unref();
       const answered = () => {
-        this.#asked.delete(asked);
+        // Mostly the first. Not a set: see `server.ts`.
+        this.#asked.splice(this.#asked.indexOf(asked), 1);
         const others = (this.#count.get(sql) ?? 1) - 1;
         if (others > 0) this.#count.set(sql, others);
         else this.#count.delete(sql);
@@ -85,7 +86,7 @@ class Lane {
       refuse(tooLong());
     }
     // What is still under way is for nobody: a new connection is there sooner.
-    if (this.#asked.size > 0) void this.#link.abandon();
+    if (this.#asked.length > 0) void this.#link.abandon();
   };
 }
 

@@ -50,7 +50,8 @@ export class Writer {
   readonly #clock: Clock;
   #tag: string;
   readonly #queue: Unit[] = [];
-  readonly #open = new Map<Work, Unit>();
+  /** Where jobs are added, by their batch. */
+  readonly #open = new Map<Work, Unit | undefined>();
   readonly #listeners = new Set<(events: readonly EventRecord[]) => void>();
   #waiting = 0;
   #waitingBytes = 0;
@@ -142,7 +143,8 @@ export class Writer {
       if (answer === nothing) await new Promise((resolve) => setImmediate(resolve));
       const unit = this.#queue.shift();
       if (!unit) break;
-      if (this.#open.get(unit.work) === unit) this.#open.delete(unit.work);
+      // Not removed: the table of a map that is always filled and emptied keeps what was in it until the whole heap is collected.
+      if (this.#open.get(unit.work) === unit) this.#open.set(unit.work, undefined);
       this.#forget(unit);
       const committing = this.#commit(unit);
       // While the next transaction is on its way to another process, those of the last one are answered.

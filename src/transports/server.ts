@@ -56,11 +56,8 @@ function methodUnknown(): [status: number, headers: string[], body: string] {
   return [description.status, headers, JSON.stringify(toErrorBody(description, requestId))];
 }
 
-/** What is open at a server: its connections, and the answers that are still to come. */
-interface Open {
-  readonly sockets: Set<Socket>;
-  readonly answers: Set<ServerResponse>;
-}
+/** The connections that are open at a server, each with the last of the answers that are still to come on it. */
+type Open = Map<Socket, { answer: ServerResponse | undefined }>;
 
 const openAt = new WeakMap<Server, Open>();
 
@@ -74,15 +71,20 @@ async function listen({ variable, port, host, onRequest, onUpgrade }: PortOption
     // Other upgrades, h2c for example, are offers that may be left unanswered.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
   });
-  const open: Open = { sockets: new Set(), answers: new Set() };
+  const open: Open = new Map();
   openAt.set(server, open);
   server.on("connection", (socket) => {
-    open.sockets.add(socket);
-    socket.once("close", () => open.sockets.delete(socket));
+    open.set(socket, { answer: undefined });
+    socket.once("close", () => open.delete(socket));
   });
   server.on("request", (request, response) => {
-    open.answers.add(response);
-    response.once("close", () => open.answers.delete(response));
+    // Not a set of answers: a collection that is always filled and emptied outgrows table after table, each of which keeps the next,
+    // and all that was in it, until the whole heap is collected.
+    const connection = open.get(request.socket);
+    if (connection) connection.answer = response;
+    response.once("close", () => {
+      if (connection?.answer === response) connection.answer = undefined;
+    });
     onRequest(request, response);
   });
   server.on("checkExpectation", onRequest);
@@ -146,11 +148,12 @@ export async function listenOnBoth(options: BothPorts): Promise<readonly [rest: 
 export function stopListening(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  const { sockets, answers } = openAt.get(server) ?? { sockets: [], answers: [] };
-  // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
-  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-  // Whose answer says nothing of it would send the next request into a closed connection.
-  for (const answer of answers) answer.shouldKeepAlive = false;
+  for (const [socket, { answer }] of openAt.get(server) ?? []) {
+    // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
+    if (socket.bytesRead === 0) socket.destroy();
+    // Whose answer says nothing of it would send the next request into a closed connection.
+    if (answer) answer.shouldKeepAlive = false;
+  }
   return closed;
 }
 
