@@ -7,7 +7,7 @@ interface Data {
   readonly id?: number;
   readonly title?: string;
   readonly users?: readonly number[];
-  readonly data?: { readonly event: string; readonly data: { readonly message_text?: string } };
+  readonly data?: { readonly event?: string; readonly data?: { readonly message_text?: string } };
 }
 
 export interface TrpcFrame {

@@ -199,7 +199,7 @@ test("subscription.stop ends a subscription, and it alone", async () => {
   raw.send({ id: 1, method: "subscription.stop" });
   await raw.inbox.take("stopped", ({ id, result }) => id === 1 && result?.type === "stopped");
   await post(server, ann.token, 1, "for one of two");
-  await raw.inbox.take("the message", ({ id, result }) => id === 2 && result?.data?.data?.data.message_text === "for one of two");
+  await raw.inbox.take("the message", ({ id, result }) => id === 2 && result?.data?.data?.data?.message_text === "for one of two");
   expect(raw.inbox.items.filter(({ id, result }) => id === 1 && result?.data?.data?.event === "post message")).toEqual([]);
   raw.send({ id: 1, method: "subscription", params: { path: "events" } });
   await raw.inbox.count("ready under the freed id", 2, ({ id, result }) => id === 1 && result?.data?.data?.event === "ready");
@@ -223,7 +223,7 @@ test("an id that is in use is refused, for a call as for a subscription", async 
     await raw.inbox.take("the refusal", (answer) => raw.inbox.items.indexOf(answer) >= before && answer.error?.data.code === "BAD_REQUEST");
   }
   await post(server, ann.token, 1, "still followed");
-  await raw.inbox.take("the message", ({ result }) => result?.data?.data?.data.message_text === "still followed");
+  await raw.inbox.take("the message", ({ result }) => result?.data?.data?.data?.message_text === "still followed");
   raw.ws.close();
 });
 
