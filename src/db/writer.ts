@@ -13,6 +13,8 @@ interface Job {
   readonly value: unknown;
   /** On whose behalf; null: nobody's, or the server's own. */
   readonly caller: Caller | null;
+  /** Monotonic milliseconds. */
+  readonly since: number;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -41,6 +43,8 @@ const maxBatch = 1_000;
 /** What a database takes well within the time it is given. */
 const maxBatchBytes = 4 * 1024 * 1024;
 const maxWaitingBytes = 64 * 1024 * 1024;
+/** Whoever waits for longer, behind a database that is slow, has mostly given up; what is done for him keeps the others waiting. */
+const maxWaitMs = 5_000;
 
 const nothing = () => {};
 
@@ -129,7 +133,7 @@ export class Writer {
     return new Promise<Result>((resolve, reject) => {
       const unit = place();
       const size = unit.work.sizeOf(value as never);
-      unit.jobs.push({ value, caller, resolve, reject });
+      unit.jobs.push({ value, caller, since: this.#clock.monotonic(), resolve, reject });
       unit.size += size;
       this.#waitingBytes += size;
       this.#draining ??= this.#run();
@@ -141,11 +145,8 @@ export class Writer {
     for (;;) {
       // A turn of the event loop: requests that arrived together are written together, and reads get their turn.
       if (answer === nothing) await new Promise((resolve) => setImmediate(resolve));
-      const unit = this.#queue.shift();
+      const unit = this.#next();
       if (!unit) break;
-      // Not removed: the table of a map that is always filled and emptied keeps what was in it until the whole heap is collected.
-      if (this.#open.get(unit.work) === unit) this.#open.set(unit.work, undefined);
-      this.#forget(unit);
       const committing = this.#commit(unit);
       // While the next transaction is on its way to another process, those of the last one are answered.
       if (answer !== nothing) setImmediate(answer);
@@ -154,7 +155,23 @@ export class Writer {
       answer();
       answer = nothing;
     }
+    answer();
     this.#draining = undefined;
+  }
+
+  /** Whose turn it is; whoever has waited too long for it is refused. */
+  #next(): Unit | undefined {
+    for (let unit = this.#queue.shift(); unit; unit = this.#queue.shift()) {
+      // Not removed: the table of a map that is always filled and emptied keeps what was in it until the whole heap is collected.
+      if (this.#open.get(unit.work) === unit) this.#open.set(unit.work, undefined);
+      this.#forget(unit);
+      const { jobs } = unit;
+      const tooLate = this.#clock.monotonic() - maxWaitMs;
+      while (jobs[0] && jobs[0].since < tooLate)
+        jobs.shift()?.reject(new AppError("SERVICE_UNAVAILABLE", "The database is too slow.", { retryAfterSeconds: 1 }));
+      if (jobs.length > 0) return unit;
+    }
+    return undefined;
   }
 
   /** Resolves, once it is committed and readers know, to the way to answer; where it failed, everybody has been answered. */

@@ -61,14 +61,14 @@ interface Node {
   readonly errors: unknown[];
 }
 
-async function startNode(database: Database, tag: string): Promise<Node> {
+async function startNode(database: Database, tag: string, clock = systemClock): Promise<Node> {
   const told: LogEvent[] = [];
   const errors: unknown[] = [];
   const fail = (what: unknown) => void errors.push(what);
   const log = await EventLog.open(database.read, { shared: database.shared, onError: fail });
   log.onNewHistory(() => fail("a new history"));
   log.subscribe((events) => told.push(...events));
-  return { database, log, writer: new Writer(database, log, systemClock, tag), told, errors };
+  return { database, log, writer: new Writer(database, log, clock, tag), told, errors };
 }
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -184,6 +184,44 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
     await node.writer.drain();
     expect(node.writer.waiting).toBe(0);
     expect(await note("and goes on")).toBe(10_001);
+  });
+
+  test("refuses who has waited too long, alone or in a batch, and nobody else", async () => {
+    let now = 0;
+    const { writer } = await startNode(node.database, "two", { ...systemClock, monotonic: () => now });
+    const hold = async () => {
+      const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+      const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+      const held = writer.write(async () => {
+        begin();
+        await ended;
+      });
+      await begun;
+      return { held, end };
+    };
+    const first = await hold();
+    const change = (text: string) => writer.write(async (transaction) => transaction.append(noted, { text }));
+    const batch = (text: string) => writer.writeBatch(notes, text, null);
+    const early = Promise.allSettled([change("1"), batch("2")]);
+    now = 1;
+    const late = [batch("3"), change("4")];
+    now = 5_001;
+    late.push(change("5"), batch("6"));
+    first.end();
+    await first.held;
+    const tooLate = { status: "rejected", reason: { code: "SERVICE_UNAVAILABLE", retryAfterSeconds: 1 } };
+    expect(await early).toMatchObject([tooLate, tooLate]);
+    await Promise.all(late);
+    expect(writer.waiting).toBe(0);
+    expect((await events()).map(({ payload }) => JSON.parse(payload ?? "").text).sort()).toEqual(["3", "4", "5", "6"]);
+    // Nobody comes behind them, and the one before is answered all the same.
+    const last = await hold();
+    const alone = Promise.allSettled([change("7")]);
+    now = 10_002;
+    last.end();
+    await last.held;
+    expect(await alone).toMatchObject([tooLate]);
+    await within(5_000, "the drain", writer.drain());
   });
 
   test("gives a transaction no more bytes than the database takes in its time", async () => {
