@@ -19,7 +19,7 @@ const crowdMergeMs = 2_000;
 const lingerMs = 1_000;
 const typingMs = 6_000;
 /** How often other nodes hear that somebody goes on typing, and how much longer than that they wait for it. */
-const typingToldMs = 1_000;
+const typingToldMs = 250;
 
 /** Sends an event of the moment to everyone who may see it; `key` names the state it replaces. */
 export type Announce = (key: string, ephemeral: Ephemeral) => void;
