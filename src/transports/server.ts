@@ -1,11 +1,12 @@
 /** Owns one listening port: an HTTP server whose every request, upgrade and stray byte is answered. */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConfigError } from "../config.ts";
-import { AppError, describeError, toErrorBody } from "../core/errors.ts";
+import { AppError } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
+import { endSocket, refuseSocket } from "./refusal.ts";
 import { isUnderWay } from "./turns.ts";
 
 interface PortOptions {
@@ -32,28 +33,11 @@ function hasUnknownMethod({ code, rawPacket }: NodeJS.ErrnoException & { rawPack
 }
 
 /** What is no HTTP at all, or never becomes it, gets a bare status line. */
-function refuseBare(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (socket.destroyed || !socket.writable || error.code === "ECONNRESET") {
-    socket.destroy();
-    return;
-  }
-  const [status, headers, body] = hasUnknownMethod(error) ? methodUnknown() : [error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400, [], ""];
-  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`, ...headers, "Connection: close", `Content-Length: ${body.length}`];
-  // A peer that does not hang up after this is not waited for.
-  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
-}
-
-function methodUnknown(): [status: number, headers: string[], body: string] {
-  const description = describeError(new AppError("METHOD_NOT_SUPPORTED"));
-  const requestId = nextRequestId();
-  const headers = [
-    "Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS",
-    "Content-Type: application/json; charset=utf-8",
-    "Referrer-Policy: no-referrer",
-    "Cache-Control: no-store",
-    `X-Request-Id: ${requestId}`,
-  ];
-  return [description.status, headers, JSON.stringify(toErrorBody(description, requestId))];
+function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (socket.destroyed || !socket.writable || error.code === "ECONNRESET") socket.destroy();
+  else if (hasUnknownMethod(error))
+    refuseSocket(socket, new AppError("METHOD_NOT_SUPPORTED"), nextRequestId(), ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS"]);
+  else endSocket(socket, error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400);
 }
 
 /** The connections that are open at a server, each with the last of the answers that are still to come on it. */
@@ -100,7 +84,7 @@ async function listen({ variable, port, host, onRequest, onUpgrade }: PortOption
     response.on("finish", () => socket.destroySoon());
     onRequest(request, response);
   });
-  server.on("clientError", refuseBare);
+  server.on("clientError", refuseBytes);
   for (let attempt = 0; ; attempt += 1) {
     try {
       await bind(server, port, host);

@@ -1,15 +1,10 @@
 /** Owns the ports while the database is not there yet: the process is alive, and says why it is not ready. */
 import type { Duplex } from "node:stream";
 import type { Config } from "../config.ts";
+import { nextRequestId } from "../core/random.ts";
 import { Cors, createRequestListener, type Exchange, sendJson } from "./http.ts";
+import { refuseSocket } from "./refusal.ts";
 import { listenOnBoth } from "./server.ts";
-
-function refuseUpgrade(_request: unknown, socket: Duplex): void {
-  socket.on("error", () => socket.destroy());
-  const answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-  // The room closes only when everybody has gone.
-  socket.end(answer, () => socket.destroy());
-}
 
 /** `reason` is what everybody is told. Resolves to the way to close. */
 export async function openWaitingRoom(
@@ -23,7 +18,11 @@ export async function openWaitingRoom(
     sendJson(response, 200, { status: "ok" });
   };
   const onRequest = createRequestListener({ cors: new Cors(corsOrigins), handle, onError, draining: () => false });
-  const servers = await listenOnBoth({ port, websocketsPort, host, onRequest, onSocketsRequest: onRequest, onUpgrade: refuseUpgrade });
+  const onUpgrade = (_request: unknown, socket: Duplex): void => {
+    socket.on("error", () => socket.destroy());
+    refuseSocket(socket, reason(), nextRequestId());
+  };
+  const servers = await listenOnBoth({ port, websocketsPort, host, onRequest, onSocketsRequest: onRequest, onUpgrade });
   return async () => {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of servers) server.closeAllConnections();

@@ -1,12 +1,13 @@
 /** Owns the way to an open WebSocket: the upgrade, the handshake, and which wire a socket speaks. */
-import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { AppError, describeError, toErrorBody } from "../core/errors.ts";
+import { AppError, describeError } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
 import { checkHost, parseTarget, readToken, type Target } from "./gate.ts";
 import { PlainSocket } from "./plain.ts";
+import { refuseSocket } from "./refusal.ts";
 import { readReading } from "./shim.ts";
 import { Connection, type Protocol, type SocketOptions, type Upgrade } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
@@ -20,23 +21,6 @@ export interface WebSocketOptions extends SocketOptions {
 const maxPayloadBytes = 64 * 1024;
 const maxFragments = 64;
 const heartbeatMs = 15_000;
-
-function refuse(socket: Duplex, error: unknown, requestId: string): void {
-  const description = describeError(error);
-  const body = JSON.stringify(toErrorBody(description, requestId));
-  const headers = [
-    `HTTP/1.1 ${description.status} ${STATUS_CODES[description.status] ?? ""}`,
-    "Connection: close",
-    "Content-Type: application/json; charset=utf-8",
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    "Referrer-Policy: no-referrer",
-    "Cache-Control: no-store",
-    `X-Request-Id: ${requestId}`,
-    ...(description.retryAfterSeconds === undefined ? [] : [`Retry-After: ${description.retryAfterSeconds}`]),
-  ];
-  // A peer that does not hang up after this is not waited for.
-  socket.end(`${headers.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
-}
 
 /** A socket at `/` that has not said yet what it speaks: its first frame tells; until then it hears as a plain one. */
 class FirstFrame implements Protocol {
@@ -123,7 +107,7 @@ export function createWebSockets(options: WebSocketOptions) {
   }
 
   server.on("wsClientError", (_error, socket) =>
-    refuse(socket, new AppError("BAD_REQUEST", "This is no valid WebSocket handshake."), nextRequestId()),
+    refuseSocket(socket, new AppError("BAD_REQUEST", "This is no valid WebSocket handshake."), nextRequestId()),
   );
 
   return {
@@ -146,7 +130,7 @@ export function createWebSockets(options: WebSocketOptions) {
           connection.speak(protocolOf(connection, admitted.target));
         });
       } catch (error) {
-        refuse(socket, error, requestId);
+        refuseSocket(socket, error, requestId);
         if (describeError(error).code === "INTERNAL_SERVER_ERROR") onError(error, requestId);
       }
     },
