@@ -4,30 +4,27 @@ import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { MemoryBuses } from "./bus/memory.ts";
 import { openRedisBus } from "./bus/redis.ts";
-import { type Config, ConfigError, type DatabaseTarget } from "./config.ts";
+import type { Config } from "./config.ts";
 import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { AppError } from "./core/errors.ts";
 import { Feeds } from "./core/events/feeds.ts";
 import { endSession } from "./core/events/internal.ts";
-import { EventLog } from "./core/events/log.ts";
+import type { EventLog } from "./core/events/log.ts";
 import { createEventReader } from "./core/events/reader.ts";
-import type { Logger } from "./core/logger.ts";
+import { type Logger, onUnexpected } from "./core/logger.ts";
 import { Argon2Passwords } from "./core/passwords.ts";
 import { Peers } from "./core/peers.ts";
-import { randomTag } from "./core/random.ts";
 import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
-import { type Database, TooLongError } from "./db/database.ts";
-import { openPostgres } from "./db/postgres.ts";
+import { TooLongError } from "./db/database.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
-import { readSecret } from "./db/secret.ts";
-import { openMemory, openSqlite } from "./db/sqlite.ts";
 import { Sweep } from "./db/sweep.ts";
-import { Writer } from "./db/writer.ts";
+import type { Writer } from "./db/writer.ts";
 import { refreshPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession } from "./features/user/user.queries.ts";
+import { openStore, openWhenThere, type Store } from "./store.ts";
 import { Addresses } from "./transports/addresses.ts";
 import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
@@ -42,7 +39,6 @@ import { listenOnBoth, portOf, stopListening } from "./transports/server.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
-import { openWaitingRoom } from "./transports/waiting-room.ts";
 import { openWeb } from "./transports/web.ts";
 import { createWebSockets } from "./transports/websocket.ts";
 
@@ -65,82 +61,11 @@ export interface Overrides {
 
 const drainMs = 10_000;
 const followMs = 1_000;
-const openAgainMs = 1_000;
-/** An opening that takes longer is a wait. */
-const atOnceMs = 1_000;
-/** Longer than it takes to find out that a database is silent. */
-const attemptMs = 5_000;
 const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
 
 function hostForUrl(host: string | undefined): string {
   if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
   return host.includes(":") ? `[${host}]` : host;
-}
-
-function openDatabase(target: DatabaseTarget): Promise<Database> {
-  switch (target.kind) {
-    case "memory":
-      return openMemory();
-    case "sqlite":
-      return openSqlite(target.path);
-    case "postgres":
-      return openPostgres(target.url);
-  }
-}
-
-function onUnexpected(logger: Logger) {
-  return (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
-}
-
-const stillOpening = new AppError("SERVICE_UNAVAILABLE", "The database is being opened.", { retryAfterSeconds: 1 });
-
-/** What everything else stands on: the log, the way to write into it, the secret. */
-async function openStore({ database: target, authSecret }: Config, { clock, logger }: Given) {
-  const database = await openDatabase(target);
-  try {
-    const log = await EventLog.open(database.read, { shared: database.shared, onError: onUnexpected(logger) });
-    const node = randomTag(6);
-    const writer = new Writer(database, log, clock, node);
-    log.onNewHistory(() => writer.startHistory(randomTag(6)));
-    const secret = authSecret ?? (await readSecret(database.read, writer));
-    return { database, log, node, writer, secret };
-  } catch (error) {
-    await database.close();
-    // Nobody else has the file: what cannot be read of it now never can.
-    if (database.shared || !(error instanceof AppError)) throw error;
-    const { message } = error.cause instanceof Error ? error.cause : error;
-    throw new ConfigError(`DATABASE_URL names a file that cannot be used: ${message}`, { cause: error });
-  }
-}
-
-/** Opens what may still come, or takes its time; meanwhile the ports say what it is waited for. */
-async function openWhenThere<T>(config: Config, { clock, logger }: Given, open: () => Promise<T>): Promise<T> {
-  let reason: AppError | undefined;
-  let room: ReturnType<typeof openWaitingRoom> | undefined;
-  const wait = (why: AppError) => {
-    if (reason?.message !== why.message) logger.warn({ reason: why.message }, "waiting for the database");
-    reason = why;
-    room ??= openWaitingRoom(config, () => reason, onUnexpected(logger));
-    return room;
-  };
-  try {
-    for (;;) {
-      // A port that is taken breaks off no migration: that is said when the attempt is over.
-      const stopWaiting = clock.after(room ? attemptMs : atOnceMs, () => wait(stillOpening).catch(() => {}));
-      try {
-        return await open();
-      } catch (error) {
-        if (!(error instanceof AppError) || error.code !== "SERVICE_UNAVAILABLE") throw error;
-        await wait(error);
-      } finally {
-        stopWaiting();
-      }
-      await new Promise<void>((resolve) => clock.after(openAgainMs, resolve));
-    }
-  } finally {
-    const close = await room;
-    await close?.();
-  }
 }
 
 /** The nodes of one installation have one secret, and nobody else has it. */
@@ -185,7 +110,6 @@ export async function startKeenchat(config: Config, logger: Logger, overrides: O
 }
 
 type Given = Required<Overrides> & { readonly logger: Logger };
-type Store = Awaited<ReturnType<typeof openStore>>;
 type Core = Awaited<ReturnType<typeof openCore>>;
 
 /** What is behind every wire: the log's readers, who is here, and how nodes hear of each other. */

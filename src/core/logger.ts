@@ -39,3 +39,8 @@ function frames(stack: string | undefined): string {
     .filter((line) => line.startsWith("    at "))
     .join("\n");
 }
+
+/** Logs what nobody foresaw. */
+export function onUnexpected(logger: Logger) {
+  return (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
+}
