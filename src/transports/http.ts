@@ -1,6 +1,6 @@
 /**
  * Owns one HTTP answer: its headers, its error body, its CORS rules. Every answer to a request that could be read goes through here;
- * `refusal.ts` has the rest.
+ * the rest is `refusal.ts`'s.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AppError, describeError, type ErrorDescription, toErrorBody } from "../core/errors.ts";

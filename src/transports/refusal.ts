@@ -3,8 +3,8 @@ import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { describeError, toErrorBody } from "../core/errors.ts";
 
-/** Ends a socket with a status and little else: what came by it is no HTTP, or not enough of it to be told more. */
-export function endSocket(socket: Duplex, status: number, headers: readonly string[] = [], body = ""): void {
+/** Writes an answer by hand, and ends the socket with it. */
+export function answerAndEnd(socket: Duplex, status: number, headers: readonly string[] = [], body = ""): void {
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`,
     ...headers,
@@ -27,5 +27,5 @@ export function refuseSocket(socket: Duplex, error: unknown, requestId: string, 
     `X-Request-Id: ${requestId}`,
     ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
   ];
-  endSocket(socket, status, all, JSON.stringify(toErrorBody(description, requestId)));
+  answerAndEnd(socket, status, all, JSON.stringify(toErrorBody(description, requestId)));
 }

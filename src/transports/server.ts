@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { ConfigError } from "../config.ts";
 import { AppError } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
-import { endSocket, refuseSocket } from "./refusal.ts";
+import { answerAndEnd, refuseSocket } from "./refusal.ts";
 import { isUnderWay } from "./turns.ts";
 
 interface PortOptions {
@@ -32,16 +32,16 @@ function hasUnknownMethod({ code, rawPacket }: NodeJS.ErrnoException & { rawPack
   return code === "HPE_INVALID_METHOD" && requestLine.test(rawPacket?.toString("latin1") ?? "");
 }
 
-/** What is no HTTP at all, or never becomes it, gets a bare status line. */
+/** What never becomes a request: an unknown method gets an error as everywhere else, the rest a bare status line. */
 function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (socket.destroyed || !socket.writable || error.code === "ECONNRESET") socket.destroy();
   else if (hasUnknownMethod(error))
     refuseSocket(socket, new AppError("METHOD_NOT_SUPPORTED"), nextRequestId(), ["Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS"]);
-  else endSocket(socket, error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400);
+  else answerAndEnd(socket, error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400);
 }
 
-/** The connections that are open at a server, each with the last of the answers that are still to come on it. */
-type Open = Map<Socket, { answer: ServerResponse | undefined }>;
+/** The connections that are open at a server, each with the answers that are still to come on it. */
+type Open = Map<Socket, ServerResponse[]>;
 
 const openAt = new WeakMap<Server, Open>();
 
@@ -58,17 +58,14 @@ async function listen({ variable, port, host, onRequest, onUpgrade }: PortOption
   const open: Open = new Map();
   openAt.set(server, open);
   server.on("connection", (socket) => {
-    open.set(socket, { answer: undefined });
+    open.set(socket, []);
     socket.once("close", () => open.delete(socket));
   });
   server.on("request", (request, response) => {
-    // Not a set of answers: a collection that is always filled and emptied outgrows table after table, each of which keeps the next,
-    // and all that was in it, until the whole heap is collected.
-    const connection = open.get(request.socket);
-    if (connection) connection.answer = response;
-    response.once("close", () => {
-      if (connection?.answer === response) connection.answer = undefined;
-    });
+    // Not one set of all answers. Why: src/README.md, 2026-11-24.
+    const answers = open.get(request.socket) ?? [];
+    answers.push(response);
+    response.once("close", () => answers.splice(answers.indexOf(response), 1));
     onRequest(request, response);
   });
   server.on("checkExpectation", onRequest);
@@ -132,11 +129,11 @@ export async function listenOnBoth(options: BothPorts): Promise<readonly [rest: 
 export function stopListening(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  for (const [socket, { answer }] of openAt.get(server) ?? []) {
+  for (const [socket, answers] of openAt.get(server) ?? []) {
     // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
     if (socket.bytesRead === 0) socket.destroy();
     // Whose answer says nothing of it would send the next request into a closed connection.
-    if (answer) answer.shouldKeepAlive = false;
+    for (const answer of answers) answer.shouldKeepAlive = false;
   }
   return closed;
 }

@@ -191,24 +191,25 @@ test("a server that stops answers 503 to every operation, and says when to try a
   await within(15_000, "the stop", closed);
 });
 
-test.each(["/user", "/trpc/user.post"])(
-  "a server that stops answers %s that is under way, and says that it is the connection's last",
-  async (path) => {
-    const stopping = await startServer();
-    const connection = await openRaw(stopping.restUrl);
-    const body = JSON.stringify({ username: "ann", password });
-    await connection.write(
-      `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    );
-    // The server has read it once it answers somebody who came after it; the password takes it longer.
-    await request(stopping, "GET", "/live");
-    const closed = stopping.close();
-    const answer = await connection.answer();
-    expect([200, 201]).toContain(answer.status);
-    expect(answer.headers.get("connection")).toBe("close");
-    await within(15_000, "the stop", closed);
-  },
-);
+test.each([
+  ["/user", ""],
+  ["/trpc/user.post", ""],
+  ["/user", "GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+])("a server that stops answers %s that is under way, and says that it is the connection's last (behind it: %j)", async (path, behind) => {
+  const stopping = await startServer();
+  const connection = await openRaw(stopping.restUrl);
+  const body = JSON.stringify({ username: "ann", password });
+  await connection.write(
+    `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}${behind}`,
+  );
+  // The server has read it once it answers somebody who came after it; the password takes it longer.
+  await request(stopping, "GET", "/live");
+  const closed = stopping.close();
+  const answer = await connection.answer();
+  expect([200, 201]).toContain(answer.status);
+  expect(answer.headers.get("connection")).toBe("close");
+  await within(15_000, "the stop", closed);
+});
 
 test("a path that is none is 404, in JSON", async () => {
   for (const path of [
