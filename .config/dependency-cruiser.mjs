@@ -6,8 +6,7 @@
 /** Each place, and the places it may import. `$1` is the feature a module belongs to. */
 const arrows = [
   { name: "server", from: "^src/server\\.ts$", to: ["^src/(keenchat|config)\\.ts$", "^src/core/"] },
-  { name: "keenchat", from: "^src/keenchat\\.ts$", to: ["^src/(api|config|store)\\.ts$", "^src/(core|features|transports|db|bus)/"] },
-  { name: "store", from: "^src/store\\.ts$", to: ["^src/config\\.ts$", "^src/(core|transports|db)/"] },
+  { name: "keenchat", from: "^src/keenchat\\.ts$", to: ["^src/(api|config)\\.ts$", "^src/(core|features|transports|db|bus)/"] },
   { name: "api", from: "^src/api\\.ts$", to: ["^src/core/", "^src/features/"] },
   { name: "config", from: "^src/config\\.ts$", to: [] },
   { name: "core", from: "^src/core/", to: ["^src/core/"] },

@@ -19,12 +19,12 @@ import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
 import { TooLongError } from "./db/database.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
+import { openStore, type Store } from "./db/store.ts";
 import { Sweep } from "./db/sweep.ts";
 import type { Writer } from "./db/writer.ts";
 import { refreshPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession } from "./features/user/user.queries.ts";
-import { openStore, openWhenThere, type Store } from "./store.ts";
 import { Addresses } from "./transports/addresses.ts";
 import { asyncApiDocument } from "./transports/asyncapi.ts";
 import { Connections } from "./transports/connections.ts";
@@ -39,6 +39,7 @@ import { listenOnBoth, portOf, stopListening } from "./transports/server.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
+import { openWhenThere } from "./transports/waiting-room.ts";
 import { openWeb } from "./transports/web.ts";
 import { createWebSockets } from "./transports/websocket.ts";
 
@@ -138,7 +139,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
       if (event.name === "delete channel" && event.channelId !== null) presence.closeChannel(event.channelId);
     }
   });
-  // The next round, a minute later, makes up for one that finds the database away.
+  // The next round, a minute later, makes up for one that finds the database away or too slow.
   const onMissedRound = (error: unknown) =>
     error instanceof AppError && !(error instanceof TooLongError)
       ? logger.debug({ reason: error.message }, "a round was missed")

@@ -49,7 +49,6 @@ test("the type guard refuses syntax that Node cannot strip", { timeout }, () => 
 /** An import that the arrows of src/README.md do not allow: where it stands, what it names, which rule says so. */
 const forbiddenImports = [
   ["src/server.ts", "./transports/rest.ts", "server-imports"],
-  ["src/store.ts", "./bus/memory.ts", "store-imports"],
   ["src/api.ts", "./transports/rest.ts", "api-imports"],
   ["src/config.ts", "./core/clock.ts", "config-imports"],
   ["src/core/planted.ts", "../features/user/user.queries.ts", "core-imports"],
@@ -76,9 +75,7 @@ describe("the boundary guard", { timeout }, () => {
   using copy = copyRepository();
   const planted = Map.groupBy(forbiddenImports, ([file]) => file);
   for (const [file, imports] of planted) {
-    const before = /^src\/(server|store|api|config)\.ts$/.test(file)
-      ? readFileSync(join(root, file), "utf8")
-      : "export const planted = 1;\n";
+    const before = /^src\/(server|api|config)\.ts$/.test(file) ? readFileSync(join(root, file), "utf8") : "export const planted = 1;\n";
     copy.write(file, imports.map(([, specifier]) => `import "${specifier}";\n`).join("") + before);
   }
   copy.write("src/core/index.ts", 'export * from "./clock.ts";\n');

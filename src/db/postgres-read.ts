@@ -60,7 +60,7 @@ class Lane {
       this.#count.set(sql, (this.#count.get(sql) ?? 0) + 1);
       this.#patience ??= setTimeout(this.#refuse, patienceMs).unref();
       const answered = () => {
-        // Mostly the first. Not a set: see `server.ts`.
+        // Mostly the first. Why it is no set: src/README.md, 2026-11-24.
         this.#asked.splice(this.#asked.indexOf(asked), 1);
         const others = (this.#count.get(sql) ?? 1) - 1;
         if (others > 0) this.#count.set(sql, others);

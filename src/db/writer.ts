@@ -14,7 +14,7 @@ interface Job {
   /** On whose behalf; null: nobody's, or the server's own. */
   readonly caller: Caller | null;
   /** Monotonic milliseconds. */
-  readonly since: number;
+  readonly addedAt: number;
   readonly resolve: (result: never) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -43,7 +43,7 @@ const maxBatch = 1_000;
 /** What a database takes well within the time it is given. */
 const maxBatchBytes = 4 * 1024 * 1024;
 const maxWaitingBytes = 64 * 1024 * 1024;
-/** Whoever waits for longer, behind a database that is slow, has mostly given up; what is done for him keeps the others waiting. */
+/** Whoever waits for longer, behind a database that is slow, has mostly given up; what is done for them keeps the others waiting. */
 const maxWaitMs = 5_000;
 
 const nothing = () => {};
@@ -109,7 +109,7 @@ export class Writer {
     this.#listeners.add(listener);
   }
 
-  /** Resolves when everything that waits has been written. */
+  /** Resolves when everything that waits has been written or refused. */
   async drain(): Promise<void> {
     while (this.#draining) await this.#draining;
   }
@@ -133,7 +133,7 @@ export class Writer {
     return new Promise<Result>((resolve, reject) => {
       const unit = place();
       const size = unit.work.sizeOf(value as never);
-      unit.jobs.push({ value, caller, since: this.#clock.monotonic(), resolve, reject });
+      unit.jobs.push({ value, caller, addedAt: this.#clock.monotonic(), resolve, reject });
       unit.size += size;
       this.#waitingBytes += size;
       this.#draining ??= this.#run();
@@ -162,16 +162,20 @@ export class Writer {
   /** Whose turn it is; whoever has waited too long for it is refused. */
   #next(): Unit | undefined {
     for (let unit = this.#queue.shift(); unit; unit = this.#queue.shift()) {
-      // Not removed: the table of a map that is always filled and emptied keeps what was in it until the whole heap is collected.
+      // Not removed. Why: src/README.md, 2026-11-24.
       if (this.#open.get(unit.work) === unit) this.#open.set(unit.work, undefined);
       this.#forget(unit);
       const { jobs } = unit;
-      const tooLate = this.#clock.monotonic() - maxWaitMs;
-      while (jobs[0] && jobs[0].since < tooLate)
-        jobs.shift()?.reject(new AppError("SERVICE_UNAVAILABLE", "The database is too slow.", { retryAfterSeconds: 1 }));
+      while (jobs[0] && this.#refuseLate(jobs[0])) jobs.shift();
       if (jobs.length > 0) return unit;
     }
     return undefined;
+  }
+
+  #refuseLate({ addedAt, reject }: Job): boolean {
+    if (this.#clock.monotonic() - addedAt <= maxWaitMs) return false;
+    reject(new AppError("SERVICE_UNAVAILABLE", "This change has waited too long for the database.", { retryAfterSeconds: 1 }));
+    return true;
   }
 
   /** Resolves, once it is committed and readers know, to the way to answer; where it failed, everybody has been answered. */
@@ -257,6 +261,6 @@ export class Writer {
   /** What failed together is tried one by one, so that one job cannot fail its neighbours. */
   async #refuse({ work, jobs }: Unit, error: unknown): Promise<void> {
     if (jobs.length === 1 || error instanceof AppError) for (const job of jobs) job.reject(error);
-    else for (const job of jobs) (await this.#commit({ work, jobs: [job], size: 0 }))();
+    else for (const job of jobs) if (!this.#refuseLate(job)) (await this.#commit({ work, jobs: [job], size: 0 }))();
   }
 }

@@ -1,13 +1,24 @@
 /** Owns the ports while the database is not there yet: the process is alive, and says why it is not ready. */
 import type { Duplex } from "node:stream";
 import type { Config } from "../config.ts";
+import type { Clock } from "../core/clock.ts";
+import { AppError } from "../core/errors.ts";
+import { type Logger, onUnexpected } from "../core/logger.ts";
 import { nextRequestId } from "../core/random.ts";
 import { Cors, createRequestListener, type Exchange, sendJson } from "./http.ts";
 import { refuseSocket } from "./refusal.ts";
 import { listenOnBoth } from "./server.ts";
 
+const openAgainMs = 1_000;
+/** An opening that takes longer is a wait. */
+const atOnceMs = 1_000;
+/** Longer than it takes to find out that a database is silent. */
+const attemptMs = 5_000;
+
+const stillOpening = new AppError("SERVICE_UNAVAILABLE", "The database is being opened.", { retryAfterSeconds: 1 });
+
 /** `reason` is what everybody is told. Resolves to the way to close. */
-export async function openWaitingRoom(
+async function openWaitingRoom(
   { port, websocketsPort, host, corsOrigins }: Config,
   reason: () => unknown,
   onError: (error: unknown) => void,
@@ -28,4 +39,38 @@ export async function openWaitingRoom(
     for (const server of servers) server.closeAllConnections();
     await Promise.all(closed);
   };
+}
+
+/** Opens what may still come, or takes its time; meanwhile the ports say what is waited for. */
+export async function openWhenThere<T>(
+  config: Config,
+  { clock, logger }: { clock: Clock; logger: Logger },
+  open: () => Promise<T>,
+): Promise<T> {
+  let reason: AppError | undefined;
+  let room: ReturnType<typeof openWaitingRoom> | undefined;
+  const wait = (why: AppError) => {
+    if (reason?.message !== why.message) logger.warn({ reason: why.message }, "waiting for the database");
+    reason = why;
+    room ??= openWaitingRoom(config, () => reason, onUnexpected(logger));
+    return room;
+  };
+  try {
+    for (;;) {
+      // A port that is taken breaks off no migration: that is said when the attempt is over.
+      const stopWaiting = clock.after(room ? attemptMs : atOnceMs, () => wait(stillOpening).catch(() => {}));
+      try {
+        return await open();
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== "SERVICE_UNAVAILABLE") throw error;
+        await wait(error);
+      } finally {
+        stopWaiting();
+      }
+      await new Promise<void>((resolve) => clock.after(openAgainMs, resolve));
+    }
+  } finally {
+    const close = await room;
+    await close?.();
+  }
 }

@@ -13,6 +13,7 @@ import { readSecret } from "../../src/db/secret.ts";
 import { Writer } from "../../src/db/writer.ts";
 import { SessionEntity } from "../../src/features/auth/session.entity.ts";
 import { UserEntity } from "../../src/features/user/user.entity.ts";
+import { TestClock } from "../support/clock.ts";
 import { databaseKinds, type TestDatabase } from "../support/database.ts";
 import { until, within } from "../support/wait.ts";
 
@@ -61,14 +62,14 @@ interface Node {
   readonly errors: unknown[];
 }
 
-async function startNode(database: Database, tag: string, clock = systemClock): Promise<Node> {
+async function startNode(database: Database, tag: string): Promise<Node> {
   const told: LogEvent[] = [];
   const errors: unknown[] = [];
   const fail = (what: unknown) => void errors.push(what);
   const log = await EventLog.open(database.read, { shared: database.shared, onError: fail });
   log.onNewHistory(() => fail("a new history"));
   log.subscribe((events) => told.push(...events));
-  return { database, log, writer: new Writer(database, log, clock, tag), told, errors };
+  return { database, log, writer: new Writer(database, log, systemClock, tag), told, errors };
 }
 
 const upTo = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
@@ -87,7 +88,7 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
     await place.drop();
   });
 
-  const note = (text: string, { writer } = node) => writer.writeBatch(notes, text, null);
+  const note = (text: string, { writer }: { writer: Writer } = node) => writer.writeBatch(notes, text, null);
   const events = () =>
     node.database.read.all<{ seq: number; messageId: number | null; payload: string | null }>(
       `select seq, message_id as "messageId", payload from event where seq > 0 order by seq`,
@@ -186,42 +187,57 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
     expect(await note("and goes on")).toBe(10_001);
   });
 
-  test("refuses who has waited too long, alone or in a batch, and nobody else", async () => {
-    let now = 0;
-    const { writer } = await startNode(node.database, "two", { ...systemClock, monotonic: () => now });
-    const hold = async () => {
-      const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
-      const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-      const held = writer.write(async () => {
-        begin();
-        await ended;
-      });
-      await begun;
-      return { held, end };
-    };
-    const first = await hold();
+  describe("on a clock that moves", () => {
+    const clock = new TestClock();
+    let writer: Writer;
+    beforeEach(() => {
+      writer = new Writer(node.database, node.log, clock, "two");
+    });
     const change = (text: string) => writer.write(async (transaction) => transaction.append(noted, { text }));
-    const batch = (text: string) => writer.writeBatch(notes, text, null);
-    const early = Promise.allSettled([change("1"), batch("2")]);
-    now = 1;
-    const late = [batch("3"), change("4")];
-    now = 5_001;
-    late.push(change("5"), batch("6"));
-    first.end();
-    await first.held;
-    const tooLate = { status: "rejected", reason: { code: "SERVICE_UNAVAILABLE", retryAfterSeconds: 1 } };
-    expect(await early).toMatchObject([tooLate, tooLate]);
-    await Promise.all(late);
-    expect(writer.waiting).toBe(0);
-    expect((await events()).map(({ payload }) => JSON.parse(payload ?? "").text).sort()).toEqual(["3", "4", "5", "6"]);
-    // Nobody comes behind them, and the one before is answered all the same.
-    const last = await hold();
-    const alone = Promise.allSettled([change("7")]);
-    now = 10_002;
-    last.end();
-    await last.held;
-    expect(await alone).toMatchObject([tooLate]);
-    await within(5_000, "the drain", writer.drain());
+    const refusal = { status: "rejected", reason: { code: "SERVICE_UNAVAILABLE", retryAfterSeconds: 1 } };
+
+    /** A change that is under way until it is told to end. */
+    async function hold(): Promise<{ held: Promise<void>; end: () => void }> {
+      const begun = Promise.withResolvers<void>();
+      const ended = Promise.withResolvers<void>();
+      const held = writer.write(() => {
+        begun.resolve();
+        return ended.promise;
+      });
+      await begun.promise;
+      return { held, end: ended.resolve };
+    }
+
+    test("refuses whoever has waited for more than five seconds, alone or in a batch, and nobody else", async () => {
+      const { held, end } = await hold();
+      const refused = Promise.allSettled([change("1"), note("2", { writer })]);
+      clock.advance(1);
+      const kept = [note("3", { writer }), change("4")];
+      clock.advance(5_000);
+      kept.push(change("5"), note("6", { writer }));
+      end();
+      await held;
+      expect(await refused).toMatchObject([refusal, refusal]);
+      await Promise.all(kept);
+      expect(writer.waiting).toBe(0);
+      expect((await events()).map(({ payload }) => JSON.parse(payload ?? "").text).sort()).toEqual(["3", "4", "5", "6"]);
+    });
+
+    test("refuses whoever of a batch that failed waits too long while its neighbours are tried one by one", async () => {
+      writer.onCommit(() => clock.advance(3_000));
+      const outcomes = await Promise.allSettled(["throw", "a", "b", "c"].map((text) => note(text, { writer })));
+      expect(outcomes).toMatchObject([{ reason: { message: "one job's mistake" } }, { value: 1 }, { value: 2 }, refusal]);
+    });
+
+    test("answers those behind whom it refuses all others", async () => {
+      const { held, end } = await hold();
+      const refused = Promise.allSettled([change("1")]);
+      clock.advance(5_001);
+      end();
+      await within(5_000, "the answer", held);
+      expect(await refused).toMatchObject([refusal]);
+      await within(5_000, "the drain", writer.drain());
+    });
   });
 
   test("gives a transaction no more bytes than the database takes in its time", async () => {

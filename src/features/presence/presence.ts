@@ -18,7 +18,7 @@ const crowdMergeMs = 2_000;
 /** A page that reloads is back within this; nobody hears of it. */
 const lingerMs = 1_000;
 const typingMs = 6_000;
-/** How often other nodes hear that somebody goes on typing, and how much longer than that they wait for it. */
+/** How often, at most, other nodes hear that somebody goes on typing; they wait for so much longer than the node itself. */
 const typingToldMs = 250;
 
 /** Sends an event of the moment to everyone who may see it; `key` names the state it replaces. */
