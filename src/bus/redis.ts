@@ -34,6 +34,8 @@ function createConnection(url: string) {
     url,
     disableOfflineQueue: true,
     commandsQueueMaxLength: maxWaiting,
+    // The pulse tells what carries nothing. A timer for each command fires even where it was answered, and cost more than the command.
+    commandOptions: { timeout: 0 },
     socket: { connectTimeout: connectMs, reconnectStrategy: false },
   });
   // What it means for the bus is seen by the pulse; an 'error' nobody listens to would end the process.
