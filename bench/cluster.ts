@@ -23,7 +23,7 @@ export interface ClusterPlan {
   readonly pinned?: boolean;
   /** Whether each reader's latency is noted. */
   readonly timed?: boolean;
-  /** Posts before anything is measured, as many under way as then; otherwise some thousand, few at once. */
+  /** Posts before anything is measured, as many under way as then; otherwise some thousands, few at once. */
   readonly warmUp?: number;
 }
 
@@ -73,7 +73,8 @@ async function withNodes<Result>(
   }
 }
 
-const someWarmUp = { messages: 8_000, inFlight: 16 };
+/** Where nobody reads, until the compiler has done: what it does on threads of its own would count as work of the node. */
+const someWarmUp = (readers: number) => ({ messages: readers === 0 ? 20_000 : 8_000, inFlight: 16 });
 const cpuMsOf = (servers: readonly MeasuredServer[]) => Promise.all(servers.map((server) => server.cpuMs()));
 
 export function measureCluster(plan: ClusterPlan): Promise<ClusterReport> {
@@ -90,8 +91,9 @@ export function measureCluster(plan: ClusterPlan): Promise<ClusterReport> {
       const post = (messages: number, pace: Pick<PostPlan, "inFlight" | "perSecond">) =>
         load.ask<PostReport>("post", { kind: "keenchat", ports, token, messages, ...pace } satisfies PostPlan);
       await readers.ask("begin");
-      // Until the compiler has seen every loop, small commits too.
-      if (warmUp === undefined) await post(someWarmUp.messages, { inFlight: someWarmUp.inFlight * ports.length });
+      // Small commits too.
+      const few = someWarmUp(plan.readers);
+      if (warmUp === undefined) await post(few.messages, { inFlight: few.inFlight * ports.length });
       else await post(warmUp, { inFlight });
       await settle(readers);
       await readers.ask("begin", { timed });

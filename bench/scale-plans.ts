@@ -15,8 +15,8 @@ export const fitted = {
   crowded: { nodes: 2, readers: 0, messages: 6_000, inFlight: 16 },
   readCrowded: { nodes: 2, readers: 500, messages: 4_000, inFlight: 16 },
   /** One node with readers: what a write to a socket costs, and what a message in it. */
-  readSmall: { nodes: 1, readers: 500, messages: 4_000, inFlight: 8 },
-  readLarge: { nodes: 1, readers: 500, messages: 12_000, inFlight: 128 },
+  readSmall: { nodes: 1, readers: 700, messages: 4_000, inFlight: 8 },
+  readLarge: { nodes: 1, readers: 700, messages: 12_000, inFlight: 128 },
   /** Readers whom the messages do not concern. */
   passed: { nodes: 1, readers: 4_000, wire: "elsewhere", messages: 6_000, inFlight: 8 },
 } as const satisfies Record<string, ClusterPlan>;
