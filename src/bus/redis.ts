@@ -34,7 +34,7 @@ function createConnection(url: string) {
     url,
     disableOfflineQueue: true,
     commandsQueueMaxLength: maxWaiting,
-    // The pulse tells what carries nothing. A timer for each command fires even where it was answered, and cost more than the command.
+    // The pulse tells what carries nothing; the client's timer for each command fires even where that was answered.
     commandOptions: { timeout: 0 },
     socket: { connectTimeout: connectMs, reconnectStrategy: false },
   });
