@@ -29,14 +29,24 @@ interface Call {
   readonly ctx: Context;
   readonly getRawInput: () => Promise<unknown>;
   readonly input: unknown;
-  readonly signal: undefined;
+  readonly signal: AbortSignal | undefined;
   readonly batchIndex: number;
 }
+
+/** What a step may hand to the next one. */
+type Changes = Partial<Pick<Call, "ctx" | "input" | "getRawInput">>;
 
 type Outcome = { ok: true; data: unknown } | { ok: false; error: TRPCError };
 
 /** One of the steps that tRPC's builder has put a procedure together from: input, rights, output, and at the end the resolver. */
-type Step = (call: Call & { meta: Meta | undefined; next: (changes?: Partial<Call>) => Promise<Outcome> }) => Promise<Outcome>;
+type Step = (call: Call & { meta: Meta | undefined; next: (changes?: Changes) => Promise<Outcome> }) => Promise<Outcome>;
+
+/** What a step adds to the context stands there together with what was in it, as in tRPC. */
+function change(call: Call, changes: Changes | undefined): Call {
+  if (!changes) return call;
+  const ctx = changes.ctx ? { ...call.ctx, ...changes.ctx } : call.ctx;
+  return { ...call, ...changes, ctx, getRawInput: changes.getRawInput ?? call.getRawInput };
+}
 
 /**
  * Takes the steps one after the other, as tRPC does, which copies a call's options four times at each of them, property by property:
@@ -46,18 +56,26 @@ async function take(steps: readonly Step[], index: number, meta: Meta | undefine
   try {
     const step = steps[index];
     if (!step) throw new Error("A procedure ends with its resolver.");
-    return await step({ ...call, meta, next: (changes) => take(steps, index + 1, meta, { ...call, ...changes }) });
+    return await step({ ...call, meta, next: (changes) => take(steps, index + 1, meta, change(call, changes)) });
   } catch (error) {
     return { ok: false, error: getTRPCErrorFromUnknown(error) };
   }
 }
 
-/** Calls a procedure; its input is read only once it is known that the caller may call it. */
-export async function callProcedure(path: string, ctx: Context, getRawInput: () => Promise<unknown>): Promise<unknown> {
+/**
+ * Calls a procedure; its input is read only once it is known that the caller may call it. `signal` aborts when the caller leaves: what
+ * only reads may then stop.
+ */
+export async function callProcedure(
+  path: string,
+  ctx: Context,
+  getRawInput: () => Promise<unknown>,
+  signal?: AbortSignal,
+): Promise<unknown> {
   const definition = definitions.get(path);
   if (!definition) throw new AppError("NOT_FOUND", `There is no procedure ${path}.`);
   const { type, meta, middlewares } = definition;
-  const outcome = await take(middlewares, 0, meta, { path, type, ctx, getRawInput, input: undefined, signal: undefined, batchIndex: 0 });
+  const outcome = await take(middlewares, 0, meta, { path, type, ctx, getRawInput, input: undefined, signal, batchIndex: 0 });
   if (!outcome.ok) throw outcome.error;
   return outcome.data;
 }
