@@ -97,9 +97,7 @@ export const variables = z.object({
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "must be a username")
     .optional()
-    .describe(
-      "The user of this name, whatever its case, is admin. Unset: the first user made from a loopback address without forwarding headers is.",
-    ),
+    .describe("The user of this name, whatever its case, is admin. Unset: the first user made on this machine is."),
   SIGN_UP: z
     .enum(["open", "closed"], "must be open or closed")
     .default("open")
@@ -117,7 +115,7 @@ export const variables = z.object({
     .string()
     .regex(/^[!-~]+$/, "must be printable ASCII without spaces")
     .optional()
-    .describe("`/metrics` asks for this as Bearer token. Unset: it answers loopback only."),
+    .describe("`/metrics` asks for this as Bearer token. Unset: it answers this machine only."),
   LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be fatal, error, warn, info, debug, trace or silent")
     .default("info")

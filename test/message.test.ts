@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Answer, post, request, signUp } from "./support/http.ts";
 import { startServer, type TestServer } from "./support/server.ts";
+import { TrpcSocket } from "./support/trpc-frames.ts";
 
 let server: TestServer;
 let admin: { id: number; token: string };
@@ -40,7 +41,13 @@ test("texts have 1 to 10,000 code points and nothing that cannot be sent back", 
     ["x".repeat(10_001), 400],
     ["", 400],
     [" \n\t\u3000", 400],
-    ["\u200b", 201],
+    // Each of them alone, and all of them together, is a text in which nothing can be seen.
+    ...["\u200b", "\u00ad", "\u2800", "\u3164", "\ufeff", "\u0085", "\u0007", "\u2028", "\ufe0f", "\u{e0041}", "\u200d".repeat(10_000)].map(
+      (unseen): [string, number] => [unseen, 400],
+    ),
+    ["\u200b\u00ad\u2800\u3164 \u0007", 400],
+    ["\u200b.\u3164", 201],
+    ["\ufeffx", 201],
     ["a\u0000b", 400],
     ["\ud83d", 400],
     ["\udc00\ud800", 400],
@@ -77,16 +84,28 @@ test("a number in a body is a number, before and after other requests", async ()
   }
 });
 
-test("a body of exactly 64 KiB is read whole, on REST and on tRPC", async () => {
+test("a body of exactly 128 KiB is read whole, on REST and on tRPC", async () => {
   const body = (size: number) => {
     const bare = JSON.stringify({ message_text: "large", channel_id: 1, pad: "" });
     return bare.replace('"pad":""', `"pad":"${"x".repeat(size - bare.length)}"`);
   };
   for (const path of ["/message", "/trpc/message.post"]) {
-    const fits = await request(server, "POST", path, { token: ann.token, raw: body(64 * 1024) });
+    const fits = await request(server, "POST", path, { token: ann.token, raw: body(128 * 1024) });
     expect([200, 201]).toContain(fits.status);
-    expect((await request(server, "POST", path, { token: ann.token, raw: body(64 * 1024 + 1) })).status).toBe(413);
+    expect((await request(server, "POST", path, { token: ann.token, raw: body(128 * 1024 + 1) })).status).toBe(413);
   }
+});
+
+test("the longest text fits, however its JSON spells it", async () => {
+  const raw = `{"channel_id":1,"message_text":"${"\\ud83d\\ude00".repeat(10_000)}"}`;
+  const rest = await request(server, "POST", "/message", { token: ann.token, raw });
+  expect(rest.status).toBe(201);
+  expect(rest.body.message_text).toBe("😀".repeat(10_000));
+  expect((await request(server, "POST", "/trpc/message.post", { token: ann.token, raw })).status).toBe(200);
+  const socket = await TrpcSocket.open(`${server.wsUrl}/trpc`, { headers: { authorization: `Bearer ${ann.token}` } });
+  socket.send(`{"id":1,"method":"mutation","params":{"path":"message.post","input":${raw}}}`);
+  expect((await socket.inbox.take("the answer", () => true)).result?.type).toBe("data");
+  await socket.close();
 });
 
 test("an unknown channel is 404", async () => {

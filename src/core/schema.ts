@@ -22,16 +22,19 @@ function fits(text: string, min: number, max: number): boolean {
 /** Text that can be stored, looked up and sent back exactly as it came: no NUL, no lone surrogate. */
 export const Storable = z.string().refine((value) => value.isWellFormed() && !value.includes("\0"), "Must be valid Unicode without NUL.");
 
+/** What can be seen. U+2800 is Braille without a dot. */
+const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\u2800]/u;
+
 /**
  * Text of `min` to `max` Unicode code points. Longer text, NUL and lone surrogates are refused, never mended.
- * With `blank: false`, white space alone is refused too.
+ * With `blank: false`, a text in which nothing can be seen is refused too.
  */
 export function text(min: number, max: number, options: { blank?: boolean } = {}) {
   const blank = options.blank ?? true;
   const length = `Must be ${min === 0 ? `at most ${max}` : `${min} to ${max}`} characters long.`;
   return Storable.refine((value) => fits(value, min, max), length)
-    .refine((value) => blank || value.trim() !== "", "Must not be only white space.")
-    .meta({ minLength: min, maxLength: max, ...(!blank && { pattern: "\\S" }) });
+    .refine((value) => blank || visible.test(value), "Must not be blank.")
+    .meta({ minLength: min, maxLength: max });
 }
 
 export const Limit = z.int().min(1).max(200).default(100).describe("How many at most.");

@@ -1,5 +1,6 @@
 /** Owns how many connections each address has: on this node, to the one, and on the others, as last heard: a second ago, unless Redis is away. */
 import { z } from "zod";
+import { addressKey } from "../core/address.ts";
 import type { Peers } from "../core/peers.ts";
 
 const Counts = z.array(z.tuple([z.string(), z.int()]));
@@ -26,18 +27,20 @@ export class Addresses {
 
   /** Counts one more, unless the address has as many as it may: then false. */
   take(address: string): boolean {
-    const here = this.#here.get(address) ?? 0;
+    const key = addressKey(address);
+    const here = this.#here.get(key) ?? 0;
     let all = here;
-    for (const counts of this.#elsewhere.values()) all += counts.get(address) ?? 0;
+    for (const counts of this.#elsewhere.values()) all += counts.get(key) ?? 0;
     if (all >= this.#max) return false;
-    this.#here.set(address, here + 1);
+    this.#here.set(key, here + 1);
     return true;
   }
 
   release(address: string): void {
-    const left = (this.#here.get(address) ?? 1) - 1;
-    if (left === 0) this.#here.delete(address);
-    else this.#here.set(address, left);
+    const key = addressKey(address);
+    const left = (this.#here.get(key) ?? 1) - 1;
+    if (left === 0) this.#here.delete(key);
+    else this.#here.set(key, left);
   }
 
   #hear(node: string, said: unknown): void {

@@ -1,6 +1,7 @@
 /** Owns the AsyncAPI document: every event and command on every real-time wire, read off the catalogue. https://www.asyncapi.com/docs/reference/specification/v3.0.0 */
 import { z } from "zod";
 import { catalogue } from "../api.ts";
+import { maxSent } from "../core/sizes.ts";
 import { answers, commands } from "./commands.ts";
 import { closeCodes } from "./connections.ts";
 import { version } from "./version.ts";
@@ -86,7 +87,7 @@ export function asyncApiDocument(): string {
       title: "Keenchat events",
       version,
       license: { name: "MIT", url: "https://opensource.org/license/mit" },
-      description: `Events in real time. Give the last id you saw and you get every later event you may see, once, in order, then \`ready\`, then live. Close codes: ${codes.join(", ")}, 1009 frame over 64 KiB.`,
+      description: `Events in real time. Give the last id you saw and you get every later event you may see, once, in order, then \`ready\`, then live. Close codes: ${codes.join(", ")}, 1009 frame over ${maxSent}.`,
     },
     defaultContentType: "application/json",
     servers: {

@@ -1,8 +1,7 @@
-/** Owns what stands before any library: targets, hosts, tokens, bodies and addresses as they come from the network, checked once. */
+/** Owns what stands before any library: targets, hosts, tokens, and bodies as they come from the network, checked once. */
 import type { IncomingMessage } from "node:http";
-import { BlockList, isIP, isIPv6 } from "node:net";
-import type { Origin } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
+import { maxSentBytes } from "../core/sizes.ts";
 
 export interface Target {
   /** Decoded segments: `/channel/1/` is `["channel", "1"]`. */
@@ -11,7 +10,6 @@ export interface Target {
   readonly query: ReadonlyMap<string, readonly string[]>;
 }
 
-const maxBodyBytes = 64 * 1024;
 /** How much more of a body that is too large is read and dropped, so that the answer is read and not reset. */
 const maxDrainedBytes = 8 * 1024 * 1024;
 
@@ -96,7 +94,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * Reads a body whole; undefined where there is none.
- * @throws AppError PAYLOAD_TOO_LARGE over 64 KiB; BAD_REQUEST where the client goes away.
+ * @throws AppError PAYLOAD_TOO_LARGE where it is larger than `maxSentBytes`; BAD_REQUEST where the client goes away.
  */
 export function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
@@ -105,12 +103,12 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
     const tooLarge = () => reject(new AppError("PAYLOAD_TOO_LARGE"));
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= maxBodyBytes) chunks.push(chunk);
+      if (size <= maxSentBytes) chunks.push(chunk);
       else chunks = [];
       if (size > maxDrainedBytes) tooLarge();
     });
     request.on("end", () => {
-      if (size > maxBodyBytes) tooLarge();
+      if (size > maxSentBytes) tooLarge();
       else resolve(size === 0 ? undefined : Buffer.concat(chunks));
     });
     // Also closes after its end; an error that nobody gets is not worth its stack.
@@ -158,43 +156,4 @@ export function parseJson(text: string, what = "body"): unknown {
   } catch {
     throw new AppError("BAD_REQUEST", `The ${what} is not valid JSON.`);
   }
-}
-
-const forwardingHeaders = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via"];
-
-function family(address: string): "ipv4" | "ipv6" {
-  return isIPv6(address) ? "ipv6" : "ipv4";
-}
-
-/** IPv4 as IPv4, however the socket names it. */
-function plain(address: string): string {
-  return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
-}
-
-/** Of an address as the system writes it. */
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
-}
-
-/** Tells where requests come from, believing `X-Forwarded-For` only as far as trusted proxies wrote it. */
-export function createOriginReader(trustedProxies: readonly string[]): (request: IncomingMessage) => Origin {
-  const trusted = new BlockList();
-  for (const proxy of trustedProxies) {
-    const [address = "", prefix] = proxy.split("/");
-    if (prefix === undefined) trusted.addAddress(address, family(address));
-    else trusted.addSubnet(address, Number(prefix), family(address));
-  }
-  return (request) => {
-    const remote = plain(request.socket.remoteAddress ?? "0.0.0.0");
-    const forwarded = forwardingHeaders.some((name) => name in request.headers);
-    if (!forwarded) return { address: remote, local: isLoopback(remote) };
-    const hops = [request.headers["x-forwarded-for"] ?? []]
-      .flat()
-      .join(",")
-      .split(",")
-      .map((hop) => plain(hop.trim()));
-    let address = remote;
-    for (let hop = hops.pop(); hop && isIP(hop) !== 0 && trusted.check(address, family(address)); hop = hops.pop()) address = hop;
-    return { address, local: false };
-  };
 }

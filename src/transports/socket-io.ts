@@ -6,6 +6,7 @@ import { Decoder, Encoder, PacketType } from "socket.io-parser";
 import type { Clock } from "../core/clock.ts";
 import type { Sink, Wire } from "../core/events/feed.ts";
 import { nextRequestId } from "../core/random.ts";
+import { maxSentBytes } from "../core/sizes.ts";
 import { type CloseCode, closeCodes, type Slot } from "./connections.ts";
 import { FrameRate } from "./frame-rate.ts";
 import { parseTarget, readToken } from "./gate.ts";
@@ -14,7 +15,6 @@ import { readReading, Shim } from "./shim.ts";
 import type { SocketOptions } from "./socket.ts";
 
 const heartbeatMs = 15_000;
-const maxPayloadBytes = 64 * 1024;
 const connectWithinMs = 10_000;
 const closeGraceMs = 1_500;
 /** Who goes on asking without taking the answers is too slow: the library does not stop to read, and keeps what it cannot send. */
@@ -151,7 +151,7 @@ export function createSocketIo(options: SocketOptions) {
     pingInterval: heartbeatMs,
     pingTimeout: heartbeatMs,
     connectTimeout: connectWithinMs,
-    maxHttpBufferSize: maxPayloadBytes,
+    maxHttpBufferSize: maxSentBytes,
     perMessageDeflate: false,
     httpCompression: false,
   });

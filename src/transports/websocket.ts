@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { AppError, describeError } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
+import { maxSentBytes } from "../core/sizes.ts";
 import { checkHost, parseTarget, readToken, type Target } from "./gate.ts";
 import { PlainSocket } from "./plain.ts";
 import { refuseSocket } from "./refusal.ts";
@@ -18,7 +19,6 @@ export interface WebSocketOptions extends SocketOptions {
   readonly socketIo: SocketIo;
 }
 
-const maxPayloadBytes = 64 * 1024;
 const maxFragments = 64;
 const heartbeatMs = 15_000;
 
@@ -68,7 +68,7 @@ export function createWebSockets(options: WebSocketOptions) {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: maxPayloadBytes,
+    maxPayload: maxSentBytes,
     maxFragments,
     maxBufferedChunks: 1_024,
   });

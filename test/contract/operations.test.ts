@@ -92,11 +92,11 @@ describe.each(named)("$name", ({ method, path, takesBody }) => {
 });
 
 describe.each(named.filter(({ takesBody }) => takesBody))("$name", ({ method, path }) => {
-  test("takes a body of exactly 64 KiB and refuses a byte more, before it asks who sends it", async () => {
+  test("takes a body of exactly 128 KiB and refuses a byte more, before it asks who sends it", async () => {
     const pad = (size: number) => `{"x":"${"a".repeat(size - 8)}"}`;
-    const fits = await request(server, method, path, { raw: pad(64 * 1024), token });
+    const fits = await request(server, method, path, { raw: pad(128 * 1024), token });
     expect(fits.status).toBe(400);
-    const over = await request(server, method, path, { raw: pad(64 * 1024 + 1) });
+    const over = await request(server, method, path, { raw: pad(128 * 1024 + 1) });
     expect(over.status).toBe(413);
     expect(over.body).toMatchObject({ ...errorShape, code: "PAYLOAD_TOO_LARGE" });
   });

@@ -1,6 +1,7 @@
 /** What the variables of the configuration change about REST: who may read, from which page, through which proxy. */
 import { expect, test } from "vitest";
 import { request, signUp } from "../support/http.ts";
+import { parseAnswer, sendRaw } from "../support/raw.ts";
 import { startServer } from "../support/server.ts";
 
 const reads = ["/user", "/user/1", "/channel", "/channel/1", "/channel/1/users", "/message", "/message/1", "/event", "/auth"];
@@ -43,6 +44,33 @@ test("CORS_ORIGINS as a list: those pages may read answers and open sockets, no 
   expect(await allowed("https://b.example:8443")).toEqual(new Set(["https://b.example:8443"]));
   for (const origin of ["https://c.example", "http://a.example", "https://a.example.evil.example", "null"])
     expect(await allowed(origin)).toEqual(new Set([null]));
+});
+
+test("only what was plainly made on this machine is from here: a proxy that says nothing of itself is told by its HTTP or its Host", async () => {
+  await using server = await startServer();
+  const { port } = new URL(server.restUrl);
+  const ask = async (host: string, extra = "", version = "1.1", method = "GET /metrics", body = "") => {
+    const length = body === "" ? "" : `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n`;
+    const head = `${method} HTTP/${version}\r\nHost: ${host}\r\n${extra}${length}Connection: close\r\n\r\n`;
+    return parseAnswer(await sendRaw(server.restUrl, head + body)).status;
+  };
+  for (const host of ["localhost", `localhost:${port}`, "LOCALHOST:1", "127.0.0.1", `127.0.0.1:${port}`, "127.9.9.9", "[::1]", "[::1]:80"])
+    expect([host, await ask(host)]).toEqual([host, 200]);
+  for (const host of ["chat.example", "localhost.example", "127.0.0.1.example", "192.0.2.1", "[::2]", "keenchat", "[::ffff:192.0.2.1]"])
+    expect([host, await ask(host)]).toEqual([host, 403]);
+  for (const name of ["Forwarded", "Via", "X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "x-forwarded-whatever"])
+    expect([name, await ask("localhost", `${name}: \r\n`)]).toEqual([name, 403]);
+  expect(await ask("localhost", "", "1.0")).toBe(403);
+
+  const body = JSON.stringify({ username: "mallory", password: "correct horse" });
+  expect(await ask("127.0.0.1", "", "1.0", "POST /user", body)).toBe(201);
+  const admin = async (username: string) => {
+    const session = await request(server, "POST", "/auth", { body: { username, password: "correct horse" } });
+    return (await request(server, "GET", "/auth", { token: session.body.token_value })).body.admin;
+  };
+  expect(await admin("mallory")).toBe(false);
+  await signUp(server, "ann");
+  expect(await admin("ann")).toBe(true);
 });
 
 test("a list of proxies, networks among them, does not make a forwarded request one from this machine", async () => {

@@ -94,10 +94,25 @@ describe("MAX_SOCKETS_PER_ADDRESS", () => {
     expect((await upgrade(behind.wsUrl, from("203.0.113.2"))).status).toBe(101);
     expect((await upgrade(behind.wsUrl, from("203.0.113.1"))).status).toBe(429);
     expect((await upgrade(behind.wsUrl, from("198.51.100.9, 203.0.113.2"))).status).toBe(429);
+    // Some balancers write the port too, and a socket may name IPv4 in IPv6's way.
+    expect((await upgrade(behind.wsUrl, from("203.0.113.2:4711"))).status).toBe(429);
+    expect((await upgrade(behind.wsUrl, from("[::ffff:203.0.113.2]:80, 127.0.0.1:9"))).status).toBe(429);
+    expect((await upgrade(behind.wsUrl, from("203.0.113.3:4711"))).status).toBe(101);
     await using open = await startServer({ MAX_SOCKETS_PER_ADDRESS: "1" });
     expect((await upgrade(open.wsUrl, from("203.0.113.1"))).status).toBe(101);
     expect((await upgrade(open.wsUrl, from("203.0.113.2"))).status).toBe(429);
   });
+});
+
+test("a /64 of IPv6, which is what one customer has, counts as one address; the next /64 does not", async () => {
+  await using server = await startServer({ MAX_SOCKETS_PER_ADDRESS: "1", TRUSTED_PROXIES: "127.0.0.1" });
+  const status = async (address: string) => (await upgrade(server.wsUrl, { "x-forwarded-for": address })).status;
+  expect(await status("2001:db8:0:1::1")).toBe(101);
+  for (const same of ["2001:db8:0:1::1", "2001:DB8:0:1:ffff::2", "[2001:db8::1:0:0:0:3]:443", "2001:0db8:0000:0001:a:b:c:d"])
+    expect([same, await status(same)]).toEqual([same, 429]);
+  for (const other of ["2001:db8:0:2::1", "2001:db8::1", "::1:2:3:4", "fe80::1%eth0", "198.51.100.1"])
+    expect([other, await status(other)]).toEqual([other, 101]);
+  expect(await status("fe80::2")).toBe(429);
 });
 
 test("who is refused an upgrade and does not hang up is not waited for", async () => {

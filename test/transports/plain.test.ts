@@ -118,12 +118,12 @@ describe("a socket that does not behave is closed, and the others feel nothing",
     await busy.settled();
   });
 
-  test("a frame over 64 KiB closes with 1009, one of 64 KiB does not", async () => {
+  test("a frame over 128 KiB closes with 1009, one of 128 KiB does not", async () => {
     const [large, larger, witness] = [await openPlain(server), await openPlain(server), await openPlain(server)];
-    large.ws.send(`"${"x".repeat(64 * 1024 - 2)}"`);
+    large.ws.send(`"${"x".repeat(128 * 1024 - 2)}"`);
     await large.inbox.take("the error", named("error"));
     await large.settled();
-    larger.ws.send("x".repeat(64 * 1024 + 1));
+    larger.ws.send("x".repeat(128 * 1024 + 1));
     expect(await within(5_000, "the close", larger.closed)).toMatchObject({ code: 1009 });
     await witness.settled();
     await Promise.all([large.close(), witness.close()]);

@@ -136,7 +136,7 @@ const refusals: Refusal[] = [
     name: "a body that is too large",
     path: "/message.post",
     method: "POST",
-    raw: " ".repeat(64 * 1024 + 1),
+    raw: " ".repeat(128 * 1024 + 1),
     headers: json,
     status: 413,
     code: "PAYLOAD_TOO_LARGE",

@@ -9,7 +9,7 @@ import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { ChannelEntity, RemovedChannelEntity } from "./channel.entity.ts";
 import { type ChannelRecord, channelColumns, findChannel } from "./channel.queries.ts";
 
-const Title = text(1, 64, { blank: false }).describe("1 to 64 characters, not only white space.");
+const Title = text(1, 64, { blank: false }).describe("1 to 64 characters, not blank.");
 const Description = text(0, 1_000).default("").describe("At most 1,000 characters.");
 
 export const Channel = z
