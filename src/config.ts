@@ -67,9 +67,15 @@ function isRedisUrl(value: string): boolean {
   }
 }
 
+/** Whether a browser or an app can send it as `Origin`: it is compared as text, whatever its scheme. */
+function isOrigin(value: string): boolean {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/?#*@]+$/.test(value)) return false;
+  return !/^https?:/.test(value) || URL.parse(value)?.origin === value;
+}
+
 const origin = z
   .string()
-  .refine((value) => value === "*" || URL.parse(value)?.origin === value, "must be * or a list of origins like https://chat.example");
+  .refine((value) => value === "*" || isOrigin(value), "must be * or a list of whole origins like https://chat.example or app://chat");
 
 /** Every variable, its default and what it does; the README's table is checked against this. */
 export const variables = z.object({

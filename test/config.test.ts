@@ -63,6 +63,18 @@ test("lists are split at commas, and white space around their items is no part o
   expect(config.trustedProxies).toEqual(["10.0.0.1", "10.1.0.0/16", "::1"]);
 });
 
+test("origins of apps are origins too", () => {
+  const origins = [
+    "capacitor://localhost",
+    "tauri://localhost",
+    "app://x",
+    "ionic://localhost",
+    "http://tauri.localhost",
+    "chrome-extension://abcdef",
+  ];
+  expect(readConfig({ CORS_ORIGINS: origins.join(",") }).corsOrigins).toEqual(origins);
+});
+
 test("the two ports may both be any free one", () => {
   expect(readConfig({ PORT: "0", WEBSOCKETS_PORT: "0" })).toMatchObject({ port: 0, websocketsPort: 0 });
 });
@@ -107,6 +119,12 @@ const wrong: readonly (readonly [string, string])[] = [
   ["CORS_ORIGINS", ","],
   ["CORS_ORIGINS", "chat.example"],
   ["CORS_ORIGINS", "https://chat.example/"],
+  ["CORS_ORIGINS", "https://*.chat.example"],
+  ["CORS_ORIGINS", "https://a.example,https://chat.example:*"],
+  ["CORS_ORIGINS", "capacitor://*"],
+  ["CORS_ORIGINS", "capacitor://localhost/"],
+  ["CORS_ORIGINS", "https://chat.example:443"],
+  ["CORS_ORIGINS", "null"],
   ["TRUSTED_PROXIES", "proxy.example"],
   ["TRUSTED_PROXIES", "10.0.0.0/33"],
   ["LOG_LEVEL", "verbose"],

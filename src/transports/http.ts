@@ -19,9 +19,12 @@ export interface Exchange {
 
 export type HttpHandler = (exchange: Exchange) => Promise<void> | void;
 
-const allowedHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID";
 const exposedHeaders = "Link, Location, Retry-After, X-Keenchat-Cursor, X-Request-Id";
 const preflightSeconds = 86_400;
+
+const token = /^[\w!#$%&'*+.^`|~-]+$/;
+/** Where Socket.IO polls, as its clients write it. */
+const pollingPath = /^\/socket\.io\/?(?:\?|$)/;
 
 /** Which origins may read answers; `*` where every one may. */
 export class Cors {
@@ -38,24 +41,46 @@ export class Cors {
 
   setHeaders({ request, response }: Pick<Exchange, "request" | "response">): void {
     const { origin } = request.headers;
-    if (this.#origins.includes("*")) response.setHeader("Access-Control-Allow-Origin", "*");
+    // Clients 1.x and 2.x of Socket.IO poll with credentials, though there are none; a browser then takes no `*`.
+    const polls = pollingPath.test(request.url ?? "");
+    if (this.#origins.includes("*") && !polls) response.setHeader("Access-Control-Allow-Origin", "*");
     else {
       response.setHeader("Vary", "Origin");
-      if (origin !== undefined && this.#origins.includes(origin)) response.setHeader("Access-Control-Allow-Origin", origin);
+      if (origin !== undefined && this.allows(origin)) {
+        response.setHeader("Access-Control-Allow-Origin", origin);
+        if (polls) response.setHeader("Access-Control-Allow-Credentials", "true");
+      }
     }
     response.setHeader("Access-Control-Expose-Headers", exposedHeaders);
   }
+}
+
+/** Whether a browser asks by this request whether it may send another one. */
+export function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === "OPTIONS" && headers["access-control-request-method"] !== undefined;
+}
+
+/** Allows the methods, and every header that is asked for: what a client or a library adds of its own does no harm here. */
+function allowRequest({ request, response }: Pick<Exchange, "request" | "response">, methods: string): void {
+  const asked = request.headers["access-control-request-headers"];
+  response.setHeader("Access-Control-Allow-Methods", methods);
+  response.appendHeader("Vary", "Access-Control-Request-Headers");
+  if (asked?.split(",").every((name) => token.test(name.trim()))) response.setHeader("Access-Control-Allow-Headers", asked);
+  response.setHeader("Access-Control-Max-Age", preflightSeconds);
 }
 
 /** Answers `OPTIONS`, a browser's preflight among them. */
 export function sendOptions({ request, response }: Exchange, methods: readonly string[]): void {
   const allow = withImplied(methods).join(", ");
   response.setHeader("Allow", allow);
-  if (request.headers["access-control-request-method"] !== undefined) {
-    response.setHeader("Access-Control-Allow-Methods", allow);
-    response.setHeader("Access-Control-Allow-Headers", allowedHeaders);
-    response.setHeader("Access-Control-Max-Age", preflightSeconds);
-  }
+  if (isPreflight(request)) allowRequest({ request, response }, allow);
+  send(response, 204);
+}
+
+/** A page could read nothing of the refusal of a preflight: the request that follows gets it. */
+function sendRefusedPreflight(request: IncomingMessage, response: ServerResponse): void {
+  const method = request.headers["access-control-request-method"] ?? "";
+  if (token.test(method)) allowRequest({ request, response }, method);
   send(response, 204);
 }
 
@@ -157,6 +182,7 @@ export function createRequestListener({ cors, handle, onError, draining, onAnswe
     response.on("finish", () => draining() && request.socket.end());
     takeTurn(request, response, () =>
       answer(request, response, requestId).catch((error: unknown) => {
+        if (isPreflight(request) && !response.headersSent) return sendRefusedPreflight(request, response);
         const description = sendError(response, error, (described) => toErrorBody(described, requestId));
         if (description.code === "INTERNAL_SERVER_ERROR") onError(error, requestId);
       }),

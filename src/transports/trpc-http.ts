@@ -7,7 +7,7 @@ import { AppError, describeError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
 import type { Connections } from "./connections.ts";
 import { parseJson, readBody, readJsonText, readToken, single, type Target } from "./gate.ts";
-import { type Exchange, methodNotAllowed, sendError, sendOptions } from "./http.ts";
+import { type Exchange, isPreflight, methodNotAllowed, sendError, sendOptions } from "./http.ts";
 import { definitions } from "./procedures.ts";
 
 const maxBatchSize = 20;
@@ -116,6 +116,7 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
     try {
       await serve(exchange, path);
     } catch (error) {
+      if (isPreflight(request)) throw error;
       const { code } = sendError(response, error, () => ({
         error: getErrorShape({
           config: appRouter._def._config,

@@ -27,7 +27,7 @@ test("ANONYMOUS_READ=false: every read is 401 without a token, and as ever with 
 });
 
 test("CORS_ORIGINS as a list: those pages may read answers and open sockets, no others", async () => {
-  await using server = await startServer({ CORS_ORIGINS: "https://a.example,https://b.example:8443" });
+  await using server = await startServer({ CORS_ORIGINS: "https://a.example,https://b.example:8443,capacitor://localhost" });
   const allowed = async (origin: string) => {
     const answers = [
       await request(server, "GET", "/channel", { headers: { origin } }),
@@ -35,16 +35,86 @@ test("CORS_ORIGINS as a list: those pages may read answers and open sockets, no 
       await request(server, "OPTIONS", "/message", { headers: { origin, "access-control-request-method": "POST" } }),
     ];
     for (const { headers } of answers) {
-      expect(headers.get("vary")).toBe("Origin");
+      expect(headers.get("vary")?.split(", ")).toContain("Origin");
       expect(headers.has("access-control-allow-credentials")).toBe(false);
     }
     return new Set(answers.map(({ headers }) => headers.get("access-control-allow-origin")));
   };
   expect(await allowed("https://a.example")).toEqual(new Set(["https://a.example"]));
   expect(await allowed("https://b.example:8443")).toEqual(new Set(["https://b.example:8443"]));
-  for (const origin of ["https://c.example", "http://a.example", "https://a.example.evil.example", "null"])
+  expect(await allowed("capacitor://localhost")).toEqual(new Set(["capacitor://localhost"]));
+  for (const origin of [
+    "https://c.example",
+    "http://a.example",
+    "https://a.example.evil.example",
+    "null",
+    "capacitor://localhost:1",
+    "http://localhost",
+  ])
     expect(await allowed(origin)).toEqual(new Set([null]));
 });
+
+test("a page may read a refusal as well: no preflight is refused, whatever it asks about", async () => {
+  await using server = await startServer({ CORS_ORIGINS: "https://a.example" });
+  const preflight = (url: string, path: string, method: string, asked: string, origin = "https://a.example") =>
+    request({ restUrl: url.replace("ws", "http") }, "OPTIONS", path, {
+      headers: { origin, "access-control-request-method": method, "access-control-request-headers": asked },
+    });
+  const batch = Array.from({ length: 200 }, () => "user.list").join(",");
+  const refused: [url: string, path: string, method: string][] = [
+    [server.restUrl, "/nothing", "PATCH"],
+    [server.restUrl, "/user/%zz", "GET"],
+    [server.restUrl, "/docs/nothing", "GET"],
+    [server.restUrl, `/trpc/${batch}?batch=1`, "GET"],
+    [server.restUrl, "/socket.io/?cursor=1&cursor=2", "POST"],
+    [server.wsUrl, "/user", "GET"],
+  ];
+  for (const [url, path, method] of refused) {
+    const { status, headers } = await preflight(url, path, method, "traceparent");
+    expect([path, status, headers.get("access-control-allow-headers")]).toEqual([path, 204, "traceparent"]);
+    expect(headers.get("access-control-allow-methods")?.split(", ")).toContain(method);
+    expect(headers.get("access-control-allow-origin")).toBe("https://a.example");
+    expect((await preflight(url, path, method, "traceparent", "https://b.example")).headers.has("access-control-allow-origin")).toBe(false);
+  }
+  for (const asked of ["", "a b", "a,,b", "a;b", "a, "]) {
+    const { status, headers } = await preflight(server.restUrl, "/message", "POST", asked);
+    expect([asked, status, headers.has("access-control-allow-headers")]).toEqual([asked, 204, false]);
+  }
+});
+
+test.each(["*", "https://a.example"])(
+  "CORS_ORIGINS=%s: Socket.IO is polled with credentials by allowed origins, whatever it answers, and nothing else is",
+  async (origins) => {
+    await using server = await startServer({ CORS_ORIGINS: origins });
+    const from = (origin: string) => ({ origin });
+    const polling = [
+      "/socket.io/?EIO=3&transport=polling",
+      "/socket.io/?EIO=3&transport=polling&sid=none",
+      "/socket.io/?EIO=9",
+      "/socket.io/?cursor=1&cursor=2",
+      "/socket.io",
+    ];
+    for (const url of [server.restUrl, server.wsUrl.replace("ws", "http")]) {
+      for (const path of polling) {
+        for (const method of ["GET", "POST", "OPTIONS"]) {
+          const { headers } = await request({ restUrl: url }, method, path, { headers: from("https://a.example") });
+          expect([path, headers.get("access-control-allow-origin")]).toEqual([path, "https://a.example"]);
+          expect(headers.get("access-control-allow-credentials")).toBe("true");
+          expect(headers.get("vary")).toContain("Origin");
+        }
+        const other = await request({ restUrl: url }, "GET", path, { headers: from("https://b.example") });
+        expect(other.headers.get("access-control-allow-origin")).toBe(origins === "*" ? "https://b.example" : null);
+        expect(other.headers.has("access-control-allow-credentials")).toBe(origins === "*");
+      }
+      for (const path of ["/nothing", "/socket.iox", "/socket.io/x", "/x/socket.io/", "/trpc/user.list", "/", "/?/socket.io/"])
+        expect(
+          (await request({ restUrl: url }, "GET", path, { headers: from("https://a.example") })).headers.has(
+            "access-control-allow-credentials",
+          ),
+        ).toBe(false);
+    }
+  },
+);
 
 test("only what was plainly made on this machine is from here: a proxy that says nothing of itself is told by its HTTP or its Host", async () => {
   await using server = await startServer();
