@@ -46,14 +46,15 @@ export class Sweep {
 
   async #run(): Promise<void> {
     const { read, onError } = this.#options;
-    try {
-      while (this.#wanted && !this.#stopped) {
-        this.#wanted = false;
+    while (this.#wanted && !this.#stopped) {
+      this.#wanted = false;
+      try {
         const sql = `select channel_id as "channelId", seq from removed_channel order by seq`;
         for (const { channelId, seq } of await read.all<{ channelId: number; seq: number }>(sql, [])) await this.#sweep(channelId, seq);
+      } catch (error) {
+        // What was removed while this round failed is wanted still, and has its round at once.
+        if (!this.#stopped) onError(error);
       }
-    } catch (error) {
-      if (!this.#stopped) onError(error);
     }
     this.#running = undefined;
   }

@@ -47,13 +47,14 @@ export interface Client {
 export async function connect(
   server: Pick<Keenchat, "wsUrl">,
   major: (typeof majors)[number],
-  transport: (typeof transports)[number],
+  /** "upgrade": from polling to WebSocket, as clients do by default. */
+  transport: (typeof transports)[number] | "upgrade",
   query: Record<string, string> = {},
 ): Promise<Client> {
   const inbox = new Inbox<Received>();
   const taken = new Set<Received>();
   const socket = opens[major](server.wsUrl.replace(/^ws/, "http"), {
-    transports: [transport],
+    transports: transport === "upgrade" ? ["polling", "websocket"] : [transport],
     forceNew: true,
     reconnection: false,
     query: new URLSearchParams(query).toString() && (major === "4.8" ? query : new URLSearchParams(query).toString()),

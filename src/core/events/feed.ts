@@ -89,6 +89,8 @@ export class Feed<Frame> {
   #told = false;
   #announce: boolean;
   #ephemeralVersion: number;
+  /** Whether something has changed since the pump began. */
+  #wanted = false;
   #pumping = false;
   #blockedAt: number | undefined;
   #state: "catching up" | "live" | "closed" = "catching up";
@@ -117,20 +119,11 @@ export class Feed<Frame> {
     else this.#announce = true;
   }
 
-  /** The sink has room again, or there is something new. */
+  /** The sink has room again, or there is something new. A pump that is running reads the flag before it ends. */
   resume(): void {
-    if (this.#state === "catching up" && !this.#pumping) {
-      this.#pumping = true;
-      this.#pump().then(
-        () => {
-          this.#pumping = false;
-        },
-        (error: unknown) => {
-          this.#pumping = false;
-          this.#around.onError(error);
-        },
-      );
-    }
+    if (this.#state !== "catching up") return;
+    this.#wanted = true;
+    if (!this.#pumping) void this.#run();
   }
 
   close(): void {
@@ -168,6 +161,20 @@ export class Feed<Frame> {
       // A replay that failed on the database goes on where it was.
       this.resume();
     }
+  }
+
+  /** Between the last look at the flag and the end nothing is awaited, so that no call is lost. */
+  async #run(): Promise<void> {
+    this.#pumping = true;
+    while (this.#wanted) {
+      this.#wanted = false;
+      try {
+        await this.#pump();
+      } catch (error) {
+        this.#around.onError(error);
+      }
+    }
+    this.#pumping = false;
   }
 
   async #pump(): Promise<void> {

@@ -133,12 +133,20 @@ export class EventLog {
    */
   fresh(): Promise<void> {
     if (!this.#options.shared) return done;
-    // Whoever has waited behind a look that failed hears of it: one of his own would make him wait for a silent database twice.
-    this.#nextLook ??= this.#look.finally(() => (this.#nextLook = undefined)).then(() => this.#beginLook());
+    this.#nextLook ??= this.#look.then(
+      () => this.#beginLook(),
+      (error: unknown) => {
+        // Those who have waited behind a look that failed fail with it: one of their own would make them wait for a silent database twice.
+        this.#nextLook = undefined;
+        throw error;
+      },
+    );
     return this.#nextLook;
   }
 
+  /** Those who ask from here on need the look behind this one: it may have read already. */
   #beginLook(): Promise<void> {
+    this.#nextLook = undefined;
     this.#look = this.#tail().finally(() => (this.#look = done));
     return this.#look;
   }

@@ -62,10 +62,12 @@ async function* iterate(
         backlog -= parcel.size;
         yield parcel.item;
       } else {
-        feed.resume();
-        await new Promise<void>((resolve) => {
+        // Before the feed goes on: it may write at once.
+        const woken = new Promise<void>((resolve) => {
           wake = resolve;
         });
+        feed.resume();
+        await woken;
       }
     }
   } finally {
