@@ -45,8 +45,11 @@ test("a page of it, or of somebody who says little, passes over none of the othe
     expect(await page(`${filter}&after=${quiet[0]}`)).toEqual(quiet.slice(1));
     expect(await page(`${filter}&after=${quiet[2]}`)).toEqual([]);
   }
-  expect(await page(`channel_id=1&user_id=${ann.id}`)).toEqual([]);
-  // Each of the 16 pages is a walk, and of those with a bound there is one more, for the neighbours.
+  const inBusy = `channel_id=1&user_id=${ann.id}`;
+  expect(await page(inBusy)).toEqual([]);
+  expect(await page(`${inBusy}&after=0`)).toEqual([]);
+  expect(await page(`${inBusy}&before=${quiet[2]}`)).toEqual([]);
+  // Each of the 18 pages is a walk, and of those with a bound there is one more, for the neighbours.
   let now = before;
   await until("PostgreSQL's counting", 15_000, async () => {
     now = await walked();

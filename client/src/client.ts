@@ -3,6 +3,7 @@ import type { CallOptions } from "./call-options.ts";
 import { Caller } from "./calls.ts";
 import { KeenchatError } from "./errors.ts";
 import type { Observable } from "./observable.ts";
+import { mayGoOn } from "./pages.ts";
 import { type ConnectionState, Socket, type WebSocketClass } from "./socket.ts";
 import { createStream, type Stream } from "./stream.ts";
 import { type TokenStorage, Tokens } from "./tokens.ts";
@@ -214,7 +215,7 @@ async function* pages(client: KeenchatClient, { signal, limit = 100, ...filter }
     const first = page[0];
     if (!first) return;
     yield page;
-    if (page.length < limit) return;
+    if (!mayGoOn(page, limit)) return;
     before = first.id;
   }
 }

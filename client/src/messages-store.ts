@@ -1,6 +1,7 @@
 /** Owns the messages of a channel as a page shows them: the newest, and the older ones on demand. */
 import type { KeenchatClient } from "./client.ts";
 import { Collection } from "./collection.ts";
+import { mayGoOn } from "./pages.ts";
 import { Store, type StoreState, toError } from "./store.ts";
 import type { KeenchatEvent, Message } from "./wire.ts";
 
@@ -36,7 +37,7 @@ export class MessagesStore extends Store<MessagesState> {
       // All was forgotten or trimmed meanwhile, and this page would leave a hole.
       if (collection !== this.#messages || this.state.messages[0]?.id !== first.id) return;
       collection.fill(page);
-      this.set({ messages: collection.list, hasOlder: page.length === pageLength });
+      this.set({ messages: collection.list, hasOlder: mayGoOn(page, pageLength) });
     } catch (reason) {
       this.set({ error: toError(reason) });
     } finally {
@@ -62,7 +63,7 @@ export class MessagesStore extends Store<MessagesState> {
   protected async read(): Promise<Partial<MessagesState>> {
     const messages = this.#messages;
     const page = await this.client.message.list({ channel_id: this.#channelId, limit: pageLength });
-    const hasOlder = page.length === pageLength;
+    const hasOlder = mayGoOn(page, pageLength);
     const [first] = page;
     if (hasOlder && first) messages.dropBefore(first.id);
     messages.fill(page);

@@ -1,6 +1,7 @@
 /** Owns channels and users as a page shows them: all channels, one of them, one user. */
 import type { KeenchatClient } from "./client.ts";
 import { Collection } from "./collection.ts";
+import { mayGoOn } from "./pages.ts";
 import { Store, type StoreState } from "./store.ts";
 import { userReaderOf } from "./user-reader.ts";
 import type { Channel, KeenchatEvent, User } from "./wire.ts";
@@ -33,7 +34,7 @@ export class ChannelsStore extends Store<ChannelsState> {
       const page = await this.client.channel.list({ after, limit: pageLength });
       channels.fill(page);
       const last = page.at(-1);
-      if (!last || page.length < pageLength) return { channels: channels.list };
+      if (!last || !mayGoOn(page, pageLength)) return { channels: channels.list };
       after = last.id;
     }
   }

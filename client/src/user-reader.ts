@@ -1,6 +1,7 @@
 /** Owns looking users up: those asked for at once are read by the page, not one by one. */
 import type { KeenchatClient } from "./client.ts";
 import { KeenchatError } from "./errors.ts";
+import { mayGoOn } from "./pages.ts";
 import { sharedOf } from "./store.ts";
 import type { User } from "./wire.ts";
 
@@ -36,7 +37,7 @@ export class UserReader {
       const limit = Math.min((asks.at(-1)?.id ?? 0) - after, pageLength);
       try {
         const page = await this.#client.user.list({ after, limit });
-        const end = (page.length === limit && page.at(-1)?.id) || Number.POSITIVE_INFINITY;
+        const end = (mayGoOn(page, limit) && page.at(-1)?.id) || Number.POSITIVE_INFINITY;
         for (const ask of asks) {
           const user = page.find(({ id }) => id === ask.id);
           if (user) ask.resolve(user);

@@ -1,4 +1,4 @@
-/** Owns pages of a table by id: always ascending, and knowing whether there is more on either side. */
+/** Owns pages of a table by id: always ascending, no larger than an answer may be, and knowing whether there is more on either side. */
 import type { Param, Read, Reply } from "./context.ts";
 import type { Page } from "./schema.ts";
 import { visible } from "./visible.ts";
@@ -6,11 +6,21 @@ import { visible } from "./visible.ts";
 interface PageQuery {
   readonly table: string;
   readonly columns: string;
-  /** What a row has to have. The index of the first column, which goes on with the id, is walked. */
+  /** What a row has to have. There is an index of these columns, in this order, which goes on with the id; it is walked. */
   readonly where: readonly { column: string; value: Param }[];
   /** Where a page without `before` or `after` lies. */
   readonly from: "first" | "newest";
 }
+
+type Side = "<" | "<=" | ">" | ">=";
+
+/** An answer is at most 1 MiB; what a wire writes around the rows, and the longer names of their fields, take the rest of it. */
+const maxPageBytes = 1024 * 1024 - 16 * 1024;
+/** One statement for a page of the default length, and no more of the largest rows than are soon forgotten. */
+const rowsAtOnce = 101;
+/** What a character can take in JSON, and what a row takes beside its texts. */
+const maxBytesPerCharacter = 6;
+const bytesBesideTexts = 256;
 
 /** Reads one page and leaves in `reply` the ids that continue it. */
 export async function readPage<Row extends { id: number }>(
@@ -20,11 +30,9 @@ export async function readPage<Row extends { id: number }>(
 ): Promise<Row[]> {
   const { before, after, limit } = page;
   const forward = after !== undefined || (before === undefined && query.from === "first");
-  const rows = forward
-    ? await readBeyond<Row>(ctx.read, query, ">", after ?? 0, limit + 1)
-    : await readBeyond<Row>(ctx.read, query, "<", before ?? Number.MAX_SAFE_INTEGER, limit + 1);
-  const more = rows.length > limit;
-  if (more) rows.pop();
+  const { rows, more } = forward
+    ? await readRows<Row>(ctx.read, query, ">", after ?? 0, limit)
+    : await readRows<Row>(ctx.read, query, "<", before ?? Number.MAX_SAFE_INTEGER, limit);
   if (!forward) rows.reverse();
 
   const next = forward ? more : before !== undefined && (await exists(ctx.read, query, ">=", before));
@@ -37,22 +45,46 @@ export async function readPage<Row extends { id: number }>(
   return rows;
 }
 
+/** Rows on one side of an id, the nearest first: at least one, at most `limit`, and no more than one answer may hold. */
+async function readRows<Row extends { id: number }>(read: Read, query: PageQuery, side: Side, id: number, limit: number) {
+  const rows: Row[] = [];
+  let bytes = 0;
+  for (let position = id; ; position = rows.at(-1)?.id ?? position) {
+    const wanted = Math.min(limit + 1 - rows.length, rowsAtOnce);
+    const found = await readBeyond<Row>(read, query, side, position, wanted);
+    for (const row of found) {
+      bytes += sizeOf(row);
+      if (rows.length === limit || (rows.length > 0 && bytes > maxPageBytes)) return { rows, more: true };
+      rows.push(row);
+    }
+    if (found.length < wanted) return { rows, more: false };
+  }
+}
+
+/** Bytes of a row's JSON. Nearly every row is so small that its exact size does not matter. */
+function sizeOf(row: object): number {
+  let characters = 0;
+  for (const value of Object.values(row)) if (typeof value === "string") characters += value.length;
+  const most = characters * maxBytesPerCharacter + bytesBesideTexts;
+  return most * rowsAtOnce < maxPageBytes ? most : Buffer.byteLength(JSON.stringify(row));
+}
+
 /** Rows on one side of an id, the nearest first. */
-function readBeyond<Row>(read: Read, query: PageQuery, side: "<" | "<=" | ">" | ">=", id: number, limit: number): Promise<Row[]> {
+function readBeyond<Row>(read: Read, query: PageQuery, side: Side, id: number, limit: number): Promise<Row[]> {
   const { table, columns, where } = query;
   const direction = side.startsWith(">") ? "asc" : "desc";
-  // It is asked "in" the same value twice, and orders too. With "=" it would order nothing, and PostgreSQL, which may plan without the
-  // value, could take the index of ids alone: for a quiet channel, past the messages of all others. "+" keeps other indexes out.
-  const [walked, ...others] = where;
-  const conditions = [...(walked ? [`${walked.column} in (?, ?)`] : []), ...others.map(({ column }) => `+${column} = ?`), `id ${side} ?`];
-  const values = [...(walked ? [walked.value, walked.value] : []), ...others.map(({ value }) => value), id];
-  const order = [...(walked ? [walked.column] : []), "id"].map((column) => `${column} ${direction}`).join(", ");
+  // The first is asked "in" the same value twice, and orders too. With "=" it would order nothing, and PostgreSQL, which may plan without
+  // the value, could take the index of ids alone: for a quiet channel, past the messages of all others.
+  const conditions = [...where.map(({ column }, index) => (index === 0 ? `${column} in (?, ?)` : `${column} = ?`)), `id ${side} ?`];
+  const values = [...where.slice(0, 1), ...where].map(({ value }) => value);
+  const order = [...where.map(({ column }) => column), "id"].map((column) => `${column} ${direction}`).join(", ");
   return read.all<Row>(`select ${columns} from ${visible(table)} where ${conditions.join(" and ")} order by ${order} limit ?`, [
     ...values,
+    id,
     limit,
   ]);
 }
 
-async function exists(read: Read, query: PageQuery, side: "<=" | ">=", id: number): Promise<boolean> {
+async function exists(read: Read, query: PageQuery, side: Side, id: number): Promise<boolean> {
   return (await readBeyond(read, { ...query, columns: "1" }, side, id, 1)).length > 0;
 }

@@ -7,7 +7,7 @@ import { UserEntity } from "../user/user.entity.ts";
 export const MessageEntity = defineEntity({
   name: "Message",
   tableName: "message",
-  indexes: [{ properties: ["channelId", "id"] }, { properties: ["userId", "id"] }],
+  indexes: [{ properties: ["channelId", "id"] }, { properties: ["userId", "id"] }, { properties: ["channelId", "userId", "id"] }],
   properties: {
     /** Taken from the counter row, in commit order. */
     id: rowId(),

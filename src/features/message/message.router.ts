@@ -45,9 +45,8 @@ export const messageRouter = router({
     .output(z.array(Message))
     .query(async ({ ctx, input }) => {
       const where = [];
-      // One user's messages are fewer than a channel's.
-      if (input.user_id !== undefined) where.push({ column: "user_id", value: input.user_id });
       if (input.channel_id !== undefined) where.push({ column: "channel_id", value: input.channel_id });
+      if (input.user_id !== undefined) where.push({ column: "user_id", value: input.user_id });
       const rows = await readPage<MessageRecord>(ctx, { columns: messageColumns, table: "message", where, from: "newest" }, input);
       return rows.map(toMessage);
     }),
