@@ -230,6 +230,50 @@ test("whoever was known before his session's number went to somebody else change
   await database.drop();
 });
 
+test("one signs in and signs up again whatever has become of the token in the header, and does nothing else with it", async () => {
+  const bodies = { username: "Ann", password };
+  const ended = (await login("Ann", password)).body.token_value;
+  await request(server, "DELETE", "/auth", { token: ended });
+  for (const [index, authorization] of [`Bearer ${ended}`, "Bearer x", "Basic YTpi", ""].entries()) {
+    const headers = { authorization };
+    const options = { body: bodies, headers };
+    expect([authorization, (await request(server, "POST", "/auth", options)).status]).toEqual([authorization, 200]);
+    const body = { username: `again-${index}`, password };
+    expect([authorization, (await request(server, "POST", "/user", { body, headers })).status]).toEqual([authorization, 201]);
+    expect((await request(server, "POST", "/trpc/auth.login", options)).body.result.data.user_id).toBe(ann.id);
+    const made = await request(server, "POST", "/trpc/user.post", { body: { username: `trpc-${index}`, password }, headers });
+    expect(made.status).toBe(200);
+    // In a batch each call is for itself.
+    const batch = { 0: bodies, 1: { username: `batch-${index}`, password }, 2: { title: `batch-${index}` } };
+    const answers = await request(server, "POST", "/trpc/auth.login,user.post,channel.post?batch=1", { body: batch, headers });
+    expect(answers.status).toBe(207);
+    expect(answers.body.map((answer: { error?: { data: { code: string } } }) => answer.error?.data.code)).toEqual([
+      undefined,
+      undefined,
+      "UNAUTHORIZED",
+    ]);
+    for (const [method, path] of [
+      ["POST", "/channel"],
+      ["GET", "/channel"],
+      ["POST", "/trpc/channel.post"],
+      ["GET", "/trpc/channel.list"],
+    ] as const)
+      expect([path, (await request(server, method, path, { headers, ...(method === "POST" && { body: { title: "x" } }) })).status]).toEqual(
+        [path, 401],
+      );
+  }
+  expect((await request(server, "GET", "/channel")).body.map(({ title }: { title: string }) => title)).not.toContain("batch-0");
+  for (const query of ["?auth=x", "?auth=x&auth=y", "?auth="])
+    expect((await request(server, "POST", `/auth${query}`, { body: bodies, headers: { authorization: "Bearer y" } })).status).toBe(200);
+  // A token that is good counts where it can.
+  const own = await startServer({ SIGN_UP: "closed" });
+  const admin = await signUp(own, "admin");
+  const body = { username: "bea", password };
+  expect((await request(own, "POST", "/user", { body, headers: { authorization: "Bearer x" } })).status).toBe(401);
+  expect((await request(own, "POST", "/user", { body, token: admin.token })).status).toBe(201);
+  await own.close();
+});
+
 test("documents look at no token", async () => {
   for (const path of ["/live", "/ready", "/openapi.json", "/metrics"]) {
     for (const query of ["", "?auth=nonsense", "?auth=a&auth=b"]) {

@@ -7,6 +7,8 @@ import { nextRequestId } from "./random.ts";
 
 /** What a procedure says of itself beside its shapes. */
 export interface Meta extends OpenApiMeta {
+  /** Over HTTP a token has to be good. Not here: one that is not counts as none, or is not even looked at. */
+  token?: "optional" | "ignored";
   /** What REST answers beside 200, and which refusals a caller has to reckon with beyond those every operation shares. */
   rest?: {
     /** The status of success; 200 where it is missing. */
@@ -63,8 +65,8 @@ function observe(result: { ok: boolean; error?: Error }, { ctx, path }: { ctx: C
 
 // One middleware each: tRPC copies a call's options several times for every one it passes.
 
-/** For anybody. */
-export const openProcedure = t.procedure.use(async (call) => {
+/** For anybody, whatever has become of the token in their header. */
+export const openProcedure = t.procedure.meta({ token: "optional" }).use(async (call) => {
   const result = await call.next();
   observe(result, call);
   return result;

@@ -2,6 +2,7 @@
 import type { Context, Origin } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
+import { findCaller } from "./caller.ts";
 import { parseJson, readBody, readHeaderText, readJsonText, readToken, single, type Target } from "./gate.ts";
 import { type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./http.ts";
 import { callProcedure } from "./procedures.ts";
@@ -102,9 +103,10 @@ export function createRest(options: RestOptions) {
     exchange.operation = route.procedure;
     const reads = route.method === "GET";
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
-    const token = readToken(request, target.query);
     const body = route.readsBody ? await readBody(request) : undefined;
-    const [caller] = await Promise.all([token === undefined ? null : services.tokens.verify(token, { fresh: reads }), reads && fresh()]);
+    const tokenOf = () => readToken(request, target.query);
+    const verify = (token: string) => services.tokens.verify(token, { fresh: reads });
+    const [caller] = await Promise.all([findCaller([route.procedure], tokenOf, verify), reads && fresh()]);
     // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const context = createContext(services, { caller, origin: originOf(request), requestId });

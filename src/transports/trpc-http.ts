@@ -2,9 +2,10 @@
 import { getErrorShape, getTRPCErrorFromUnknown } from "@trpc/server";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../api.ts";
-import type { Caller, Context, Origin } from "../core/context.ts";
+import type { Context, Origin } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
+import { findCaller } from "./caller.ts";
 import type { Connections } from "./connections.ts";
 import { parseJson, readBody, readJsonText, readToken, single, type Target } from "./gate.ts";
 import { type Exchange, isPreflight, methodNotAllowed, sendError, sendOptions } from "./http.ts";
@@ -57,14 +58,12 @@ function adapterUrl(path: string, query: Target["query"]): string {
 }
 
 export function createTrpcHttp({ services, connections, originOf, headCursor, fresh }: TrpcHttpOptions) {
-  async function authenticate({ request, target }: Exchange, reads: boolean): Promise<Caller | null> {
+  function tokenOf({ request, target }: Exchange): string | undefined {
     const fromRequest = readToken(request, target.query);
     const fromParams = readParamsToken(target.query);
     if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest)
       throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
-    const token = fromRequest ?? fromParams;
-    if (token === undefined) return null;
-    return services.tokens.verify(token, { fresh: reads });
+    return fromRequest ?? fromParams;
   }
 
   /** A subscription holds its connection: it counts, and ends with its session and with the server. */
@@ -86,7 +85,8 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const body = request.method === "POST" ? ((await readBody(request)) ?? Buffer.alloc(0)) : undefined;
     const text = body && readJsonText(request, body);
-    const [caller] = await Promise.all([authenticate(exchange, reads), reads && fresh()]);
+    const verify = (token: string) => services.tokens.verify(token, { fresh: reads });
+    const [caller] = await Promise.all([findCaller(call.paths, () => tokenOf(exchange), verify), reads && fresh()]);
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const context = createContext(services, { caller, origin: originOf(request), requestId });
     if (call.type === "subscription" && request.method === "GET") takeSlot(exchange, context);

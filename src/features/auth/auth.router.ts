@@ -22,6 +22,7 @@ export const authRouter = router({
   login: openProcedure
     .meta({
       openapi: { method: "POST", path: "/auth", tags: ["auth"], summary: "Sign in." },
+      token: "ignored",
       rest: { errors: ["UNAUTHORIZED", "TOO_MANY_REQUESTS"] },
     })
     .input(z.object({ username: Credential, password: Credential }))
