@@ -2,6 +2,7 @@
 import type { Channel } from "@keenchat/client";
 import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
 import { Send } from "./icons.tsx";
+import { isComposing } from "./keys.ts";
 
 const maxCharacters = 10_000;
 const countFrom = 9_000;
@@ -49,8 +50,7 @@ export function Composer({ channel, typing, draft, onDraft, onSend, onEditLast }
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    // Enter also ends a word of an input method; then it is not ours.
-    if (event.nativeEvent.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key === "Enter" && !event.shiftKey) {
       event.preventDefault();
       send();

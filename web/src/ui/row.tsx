@@ -6,6 +6,7 @@ import { sayError, sayWaiting } from "../chat/words.ts";
 import { Avatar } from "./avatar.tsx";
 import { useGrowingBox } from "./composer.tsx";
 import { Bin, Pencil } from "./icons.tsx";
+import { isComposing } from "./keys.ts";
 import { useName } from "./name.ts";
 import { MessageText } from "./text.tsx";
 import { sayDay, sayFull, sayTime } from "./times.ts";
@@ -39,7 +40,7 @@ function Editor({ message, onEnd }: { message: Message; onEnd: () => void }) {
   }
 
   function onKeyDown(event: KeyboardEvent) {
-    if (event.nativeEvent.isComposing) return;
+    if (isComposing(event)) return;
     if (event.key === "Escape") onEnd();
     if (event.key !== "Enter" || event.shiftKey) return;
     event.preventDefault();

@@ -1,34 +1,23 @@
 /** Owns how a message's text is shown: as it was typed, with web addresses made links. */
 import { Fragment, type ReactNode, useState } from "react";
-
-const address = /\bhttps?:\/\/[^\s<>"'`]+/gi;
-/** What follows an address in a sentence is not part of it. */
-const trailing = /[.,;:!?…]+$/;
-
-function toAddress(text: string): string | undefined {
-  let url = text.replace(trailing, "");
-  // A bracket that was opened before the address is closed after it.
-  while (/[)\]]$/.test(url) && url.split(/[([]/).length < url.split(/[)\]]/).length) url = url.slice(0, -1).replace(trailing, "");
-  return /^https?:$/.test(URL.parse(url)?.protocol ?? "") ? url : undefined;
-}
+import { findLinks } from "../chat/links.ts";
 
 function withLinks(text: string): ReactNode {
   const parts: ReactNode[] = [];
   let end = 0;
-  for (const match of text.matchAll(address)) {
-    const url = toAddress(match[0]);
-    if (url === undefined) continue;
-    parts.push(text.slice(end, match.index));
+  for (const { text: address, index, host } of findLinks(text)) {
     parts.push(
-      <a key={match.index} href={url} target="_blank" rel="noopener noreferrer nofollow">
-        {url}
-      </a>,
+      <Fragment key={index}>
+        {text.slice(end, index)}
+        {/* With a direction of its own it is isolated: nothing around it can turn it round. */}
+        <a href={address} target="_blank" rel="noopener noreferrer nofollow" dir="ltr" data-host={host}>
+          {address}
+        </a>
+      </Fragment>,
     );
-    end = match.index + url.length;
+    end = index + address.length;
   }
-  if (end === 0) return text;
-  parts.push(text.slice(end));
-  return parts.map((part, index) => (typeof part === "string" ? <Fragment key={`text-${String(index)}`}>{part}</Fragment> : part));
+  return [...parts, text.slice(end)];
 }
 
 const longCharacters = 1_500;
