@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { AppError, describeError, type ErrorDescription, toErrorBody } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
+import { endStreamForNow } from "./event-stream.ts";
 import { checkHost, parseTarget, type Target } from "./gate.ts";
 import { takeTurn } from "./turns.ts";
 
@@ -117,6 +118,7 @@ export function sendError(response: ServerResponse, error: unknown, toBody: (des
     response.destroy();
     return description;
   }
+  if (endStreamForNow(response, description)) return description;
   if (description.retryAfterSeconds !== undefined) response.setHeader("Retry-After", description.retryAfterSeconds);
   if (description.status === 401) response.setHeader("WWW-Authenticate", "Bearer");
   // What is left of a body nobody read would be taken for the next request.

@@ -3,6 +3,7 @@ import type { Context, Origin } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
 import { findCaller } from "./caller.ts";
+import { prefersEventStream } from "./event-stream.ts";
 import { parseJson, readBody, readHeaderText, readJsonText, readToken, single, type Target } from "./gate.ts";
 import { type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./http.ts";
 import { callProcedure } from "./procedures.ts";
@@ -81,7 +82,7 @@ function sendSuccess(route: Route, { response, target }: Exchange, reply: Contex
 }
 
 function wantsStream(route: Route, { request }: Exchange): boolean {
-  return route.procedure === "event.list" && /\btext\/event-stream\b/i.test(request.headers.accept ?? "");
+  return route.procedure === "event.list" && prefersEventStream(request.headers.accept);
 }
 
 /** Answers requests to the documented paths. Resolves to false where the path is none of them. */

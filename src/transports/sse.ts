@@ -3,10 +3,12 @@ import type { ServerResponse } from "node:http";
 import type { Clock } from "../core/clock.ts";
 import type { Context, Follow } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
-import type { Sink } from "../core/events/feed.ts";
+import type { Feed, Sink } from "../core/events/feed.ts";
 import type { Feeds } from "../core/events/feeds.ts";
 import { sseWire } from "../core/events/wires.ts";
 import type { Connections } from "./connections.ts";
+import { setStreamHeaders } from "./event-stream.ts";
+import { single } from "./gate.ts";
 import type { Exchange } from "./http.ts";
 import { callProcedure } from "./procedures.ts";
 
@@ -46,17 +48,16 @@ export async function streamEvents(
   input: Record<string, unknown>,
   options: StreamOptions,
 ): Promise<void> {
-  const { request, response } = exchange;
+  const { request, response, target } = exchange;
   const { feeds, clock } = options;
-  const lastEventId = request.headers["last-event-id"];
-  const given = typeof lastEventId === "string" && lastEventId !== "" ? lastEventId : input["cursor"];
+  // What a browser sends by itself when it comes back is newer than anything in the URL; what stands in for browsers writes it there.
+  const given = request.headers["last-event-id"] || single(target.query, "lastEventId") || input["cursor"];
   const { cursor, channels } = (await callProcedure("events", context, async () => ({
     channel_id: input["channel_id"],
     lastEventId: given,
   }))) as Follow<unknown>;
 
-  response.setHeader("Content-Type", "text/event-stream; charset=utf-8");
-  response.setHeader("X-Accel-Buffering", "no");
+  setStreamHeaders(response);
   if (request.method === "HEAD") {
     response.end();
     return;
@@ -75,15 +76,13 @@ export async function streamEvents(
     if (response.writableLength === 0) response.write(comment);
   });
   let closed = false;
-  let close = () => {
-    closed = true;
-  };
+  let feed: Feed<Buffer> | undefined;
   response.once("close", () => {
+    closed = true;
     stopHeartbeat();
-    close();
+    feed?.close();
   });
-  const feed = await feeds.open({ wire: sseWire, sink, channels, announce: true }, cursor);
-  close = () => feed.close();
+  feed = await feeds.open({ wire: sseWire, sink, channels, announce: true }, cursor);
   if (closed) feed.close();
   response.on("drain", () => feed.resume());
 }

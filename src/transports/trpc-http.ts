@@ -7,6 +7,7 @@ import { AppError, describeError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
 import { findCaller } from "./caller.ts";
 import type { Connections } from "./connections.ts";
+import { streamCacheControl } from "./event-stream.ts";
 import { parseJson, readBody, readJsonText, readToken, single, type Target } from "./gate.ts";
 import { type Exchange, isPreflight, methodNotAllowed, sendError, sendOptions } from "./http.ts";
 import { definitions } from "./procedures.ts";
@@ -101,10 +102,10 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
       res: response,
       path,
       createContext: async () => context,
-      responseMeta({ errors }) {
+      responseMeta({ type, errors }) {
         const seconds = errors.flatMap((error) => describeError(error).retryAfterSeconds ?? []);
         // The adapter's own word for a stream lets it be kept.
-        const headers = { "cache-control": "no-store" };
+        const headers = { "cache-control": type === "subscription" ? streamCacheControl : "no-store" };
         return { headers: seconds.length === 0 ? headers : { ...headers, "retry-after": String(Math.max(...seconds)) } };
       },
     });

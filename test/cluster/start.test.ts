@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import process from "node:process";
+import { EventSource } from "eventsource";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createPostgres, postgresUrl, runAsOwner, type TestDatabase } from "../support/database.ts";
@@ -9,7 +10,7 @@ import { request } from "../support/http.ts";
 import { serverFile, startProcess } from "../support/process.ts";
 import { freePort } from "../support/redis-server.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
-import { until } from "../support/wait.ts";
+import { Inbox, until } from "../support/wait.ts";
 
 const timeout = 90_000;
 
@@ -75,6 +76,10 @@ describe("a start that has to wait", { timeout }, () => {
     expect(ready?.status).toBe(503);
     expect(ready?.body.error).toMatch(/^The database does not answer \(.+\)\.$/);
     expect((await node.answer("/channel"))?.status).toBe(503);
+    const stream = new EventSource(`http://127.0.0.1:${node.port}/event`);
+    const followed = new Inbox<string>();
+    for (const name of ["error", "ready"]) stream.addEventListener(name, () => followed.push(`${name}, ${stream.readyState}`));
+    await followed.take("a stream that will come back", (state) => state === `error, ${EventSource.CONNECTING}`);
     // Whoever does not hang up holds up nobody.
     const upgrade = connect({ port: node.port, host: "127.0.0.1", allowHalfOpen: true });
     upgrade.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
@@ -87,6 +92,8 @@ describe("a start that has to wait", { timeout }, () => {
     wire.set("pass");
     await node.ready();
     expect((await node.answer("/ready"))?.status).toBe(200);
+    await followed.take("the stream", (state) => state === `ready, ${EventSource.OPEN}`, 20_000);
+    stream.close();
   });
 
   test("for another node's migration says so, and begins when that is over", async () => {

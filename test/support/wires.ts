@@ -17,6 +17,8 @@ export interface ReaderOptions {
   readonly cursor?: string | undefined;
   readonly channels?: readonly number[];
   readonly token?: string;
+  /** Of SSE alone: the parameter that stands in for the header of this name. */
+  readonly lastEventId?: string | undefined;
 }
 
 export interface Reader {
@@ -88,6 +90,7 @@ export class PlainClient implements Reader {
 function toQuery(options: ReaderOptions): string {
   const query = new URLSearchParams();
   if (options.cursor !== undefined) query.set("cursor", options.cursor);
+  if (options.lastEventId !== undefined) query.set("lastEventId", options.lastEventId);
   if (options.channels) query.set("channel_id", options.channels.join(","));
   if (options.token !== undefined) query.set("auth", options.token);
   return query.size === 0 ? "" : `?${query}`;

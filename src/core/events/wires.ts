@@ -28,11 +28,18 @@ export const plainWire: Wire<Buffer> = {
   encode: (name, payload, id) => textFrame(`{"event":${JSON.stringify(name)},"data":${payload}${id === undefined ? "" : `,"id":"${id}"`}}`),
 };
 
+const unicodeLineBreaks = /[\u0085\u2028\u2029]/g;
+
+/** JSON without the characters that some readers take for the end of a line: Python's among them. */
+function onOneLine(json: string): string {
+  return json.replace(unicodeLineBreaks, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
 /** Server-sent events. JSON holds no line break, so one `data:` line is enough. */
 export const sseWire: Wire<Buffer> = {
   shared: true,
   join,
-  encode: (name, payload, id) => Buffer.from(`${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${payload}\n\n`),
+  encode: (name, payload, id) => Buffer.from(`${id === undefined ? "" : `id: ${id}\n`}event: ${name}\ndata: ${onOneLine(payload)}\n\n`),
 };
 
 /** tRPC over WebSocket: the frames of a subscription, tracked where there is an id. Each subscription's own id stands in front. */
