@@ -1,4 +1,4 @@
-/** Owns the limit on what a client sends: too many frames in a second are borne for a while, then no longer. */
+/** Owns the limit on what a client sends: too many frames are borne for a while, or as many as that makes at once, then no longer. */
 import type { Clock } from "../core/clock.ts";
 
 const floodSeconds = 5;
@@ -9,15 +9,19 @@ export class FrameRate {
   #frames = 0;
   #second = 0;
   #floodedSeconds = 0;
+  /** When all frames up to now would have come, at the rate that is allowed; in milliseconds. */
+  #dueUntil = 0;
 
   constructor(clock: Clock, framesPerSecond: number) {
     this.#clock = clock;
     this.#framesPerSecond = framesPerSecond;
   }
 
-  /** Counts one frame; true once the limit was passed in each of the last 5 seconds. */
+  /** Counts one frame; true once the limit was passed in each of the last 5 seconds, or by the frames of 5 seconds at once. */
   floods(): boolean {
-    const second = Math.floor(this.#clock.monotonic() / 1_000);
+    const now = this.#clock.monotonic();
+    this.#dueUntil = Math.max(this.#dueUntil, now) + 1_000 / this.#framesPerSecond;
+    const second = Math.floor(now / 1_000);
     if (second !== this.#second) {
       const consecutive = second === this.#second + 1;
       this.#floodedSeconds = consecutive && this.#frames > this.#framesPerSecond ? this.#floodedSeconds + 1 : 0;
@@ -25,6 +29,6 @@ export class FrameRate {
       this.#frames = 0;
     }
     this.#frames += 1;
-    return this.#floodedSeconds >= floodSeconds;
+    return this.#floodedSeconds >= floodSeconds || this.#dueUntil - now > floodSeconds * 1_000;
   }
 }
