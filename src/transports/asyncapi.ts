@@ -99,7 +99,7 @@ export function asyncApiDocument(): string {
       "socket.io": channel(
         "/socket.io/",
         "Socket.IO",
-        `\`emit(event, data, id?)\`, clients 1.x to 4.x. Query: ${parameters}`,
+        `\`emit(event, data, id?)\`, clients 1.x to 4.x. A command that asks for an acknowledgement gets \`{ ok: true }\` or \`{ error, code }\`. The client's own \`auth: { token }\` or \`{ auth }\` identifies, too. Query: ${parameters}`,
         shimMessages,
         "sockets",
       ),

@@ -4,8 +4,9 @@ import type { Clock } from "../core/clock.ts";
 import type { Caller, Follow, Origin } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
 import type { Feed, Sink, Wire } from "../core/events/feed.ts";
-import type { Feeds } from "../core/events/feeds.ts";
+import type { Feeds, Here } from "../core/events/feeds.ts";
 import { createContext, type Services } from "../core/services.ts";
+import { CommandQueue, type Flow } from "./command-queue.ts";
 import { isCommand } from "./commands.ts";
 import { closeCodes, type Slot } from "./connections.ts";
 import { single, type Target } from "./gate.ts";
@@ -37,22 +38,26 @@ export interface ShimOptions<Frame> {
   readonly wire: Wire<Frame>;
   readonly sink: Sink<Frame>;
   readonly reading: Reading;
-  readonly token: string | undefined;
+  /** The token of the opening, whatever the client gave for one; undefined: none. */
+  readonly token: unknown;
   /** Where the client's side can be made to wait. */
-  readonly flow?: { pause(): void; resume(): void };
+  readonly flow?: Flow;
 }
+
+export interface Refusal {
+  readonly error: string;
+  readonly code: string;
+}
+
+/** Answers the client that asked for it, once its command was carried out or refused. */
+export type Acknowledge = (outcome: { readonly ok: true } | Refusal) => void;
 
 const identifyWithinMs = 10_000;
 const errorWindowMs = 10_000;
 const maxErrors = 20;
-/** Commands that may wait for those before them, until the client has to; where it cannot be made to, the rest are refused. */
-const maxWaiting = 64;
-const maxWaitingAnyway = 10_000;
 /** Longer than any text that a command makes sense with. */
 const maxTextLength = 2_048;
 const nothing = "null";
-/** What a socket begins with; one for all of them, as most stay that way. */
-const done = Promise.resolve();
 const nothingToCancel = () => {};
 
 /** The id in `{ id }` or `{ channel_id }`, as the client sent it; the procedure's schema judges it. */
@@ -62,7 +67,7 @@ function field(data: unknown, name: string): unknown {
 
 /** As much of what a client sent as a command may need: nothing else waits with it. */
 function compact(data: unknown): unknown {
-  if (typeof data === "string" && data.length > maxTextLength) return "";
+  if (typeof data === "string") return data.length > maxTextLength ? "" : data;
   if (typeof data !== "object" || data === null) return data;
   const short = (value: unknown) => (typeof value === "number" || value === null ? value : undefined);
   return { id: short(field(data, "id")), channel_id: short(field(data, "channel_id")) };
@@ -79,18 +84,21 @@ export class Shim<Frame> {
   #leave: ((options?: { lingering?: boolean }) => void) | undefined;
   #typing: Set<number> | undefined;
   #errors: number[] = [];
-  /** Commands are carried out one after the other: what a client sends first happens first. */
-  #queue = done;
-  #waiting = 0;
+  /** What a client sends first happens first. */
+  readonly #commands: CommandQueue;
   #closed = false;
   #cancelWait = nothingToCancel;
 
   constructor(given: ShimOptions<Frame>) {
     this.#given = given;
     this.#cursor = given.reading.cursor;
-    this.#beNobody();
-    const { token } = given;
-    if (token !== undefined) this.#enqueue(() => this.#identify(token));
+    this.#commands = new CommandQueue(given.flow);
+    const { token, options } = given;
+    if (token === undefined) this.#beNobody();
+    else {
+      const here = options.feeds.here();
+      this.#commands.add("", () => this.#arrive(token, here));
+    }
   }
 
   /** The socket has room again. */
@@ -98,14 +106,23 @@ export class Shim<Frame> {
     this.#feed?.resume();
   }
 
-  receive(event: string, data: unknown): void {
-    if (this.#waiting >= maxWaitingAnyway) return this.#fail(new AppError("TOO_MANY_REQUESTS", "Too many commands wait."));
+  receive(event: string, data: unknown, acknowledge?: Acknowledge): void {
     const needed = compact(data);
-    this.#enqueue(() => this.#carryOut(event, needed));
+    const run = async () => {
+      if (this.#closed) return;
+      try {
+        const refusal = await this.#carryOut(event, needed);
+        acknowledge?.(refusal ?? { ok: true });
+      } catch (error) {
+        this.#fail(error, acknowledge);
+      }
+    };
+    if (!this.#commands.add(typeof needed === "string" ? needed : "", run))
+      this.#fail(new AppError("TOO_MANY_REQUESTS", "Too many commands wait."), acknowledge);
   }
 
-  refuseFrame(): void {
-    this.#fail(new AppError("BAD_REQUEST", 'Send frames like {"event":"identify","data":"TOKEN"}.'));
+  refuseFrame(acknowledge?: Acknowledge): void {
+    this.#fail(new AppError("BAD_REQUEST", 'Send frames like {"event":"identify","data":"TOKEN"}.'), acknowledge);
   }
 
   close(options: { lingering: boolean }): void {
@@ -116,47 +133,47 @@ export class Shim<Frame> {
     this.#withdraw(options);
   }
 
-  #enqueue(command: () => Promise<void>): void {
-    const { flow } = this.#given;
-    this.#waiting += 1;
-    if (this.#waiting === maxWaiting) flow?.pause();
-    this.#queue = this.#queue.then(async () => {
-      try {
-        if (!this.#closed) await command();
-      } catch (error) {
-        this.#fail(error);
-      }
-      this.#waiting -= 1;
-      if (this.#waiting === maxWaiting - 1) flow?.resume();
-    });
-  }
-
   /** Sends to this client alone; `payload` is JSON. */
   #emit(event: string, payload: string): void {
     const { sink, wire } = this.#given;
     sink.write(wire.encode(event, payload));
   }
 
-  #fail(error: unknown): void {
+  #fail(error: unknown, acknowledge?: Acknowledge): void {
     const { message, code } = describeError(error);
     const { slot, options, requestId } = this.#given;
     if (code === "INTERNAL_SERVER_ERROR") options.onError(error, requestId);
     if (this.#closed) return;
-    this.#emit("error", JSON.stringify({ error: message, code }));
+    const refusal: Refusal = { error: message, code };
+    this.#emit("error", JSON.stringify(refusal));
+    acknowledge?.(refusal);
     const now = options.clock.monotonic();
     this.#errors = [...this.#errors.filter((at) => now - at < errorWindowMs), now];
     if (this.#errors.length > maxErrors) slot.end(closeCodes.abuse, "too many errors");
   }
 
+  /** A client that brings a token reads nothing before it is known for whom, and misses nothing that comes meanwhile. */
+  async #arrive(token: unknown, here: Here): Promise<void> {
+    try {
+      await this.#identify(token, here);
+      if (!this.#caller && !this.#closed) this.#beNobody(here);
+    } catch (error) {
+      this.#fail(error);
+      // It comes back with the same token: a feed opened for nobody would use up its cursor.
+      this.#given.slot.end(closeCodes.goingAway, "the token could not be verified");
+    }
+  }
+
   /** Without an identity: reads what anybody may, or has a while to identify. */
-  #beNobody(): void {
+  #beNobody(here?: Here): void {
     const { options, slot } = this.#given;
-    if (options.services.rules.anonymousRead) this.#follow();
+    if (options.services.rules.anonymousRead) this.#follow(here);
     else this.#cancelWait = options.clock.after(identifyWithinMs, () => slot.end(closeCodes.abuse, "not identified"));
   }
 
-  #follow(): void {
-    this.#opening ??= this.#open().catch((error: unknown) => {
+  /** Without a cursor the feed begins at `here`, or now. */
+  #follow(here?: Here): void {
+    this.#opening ??= this.#open(here).catch((error: unknown) => {
       this.#fail(error);
       const refused = describeError(error).code === "BAD_REQUEST";
       this.#given.slot.end(refused ? closeCodes.abuse : closeCodes.goingAway, "no events to follow");
@@ -164,29 +181,34 @@ export class Shim<Frame> {
   }
 
   /** The procedure checks the filter and the right to read; the feed does the rest. */
-  async #open(): Promise<void> {
+  async #open(here?: Here): Promise<void> {
     const { options, wire, sink, reading } = this.#given;
     const input = { channel_id: reading.channelIds, lastEventId: this.#cursor };
     this.#cursor = undefined;
     const { channels, cursor } = (await this.#call("events", input)) as Follow<unknown>;
-    this.#feed = await options.feeds.open({ wire, sink, channels, announce: cursor !== undefined }, cursor);
+    this.#feed = await options.feeds.open({ wire, sink, channels, announce: cursor !== undefined }, cursor, here);
     if (this.#closed) this.#feed.close();
   }
 
-  async #carryOut(event: string, data: unknown): Promise<void> {
+  /** Resolves to the refusal that the client has been told in its own event, if there was one. */
+  async #carryOut(event: string, data: unknown): Promise<Refusal | undefined> {
     if (!isCommand(event)) throw new AppError("BAD_REQUEST", "There is no such event to send.");
     switch (event) {
       case "connection":
-        return this.#ready();
+        await this.#ready();
+        return;
       case "identify":
         return this.#identify(data);
       case "unidentify":
-        return this.#unidentify();
+        await this.#unidentify();
+        return;
       case "change channel":
-        return this.#changeChannel(data === null ? null : field(data, "id"));
+        await this.#changeChannel(data === null ? null : field(data, "id"));
+        return;
       case "start typing":
       case "stop typing":
-        return this.#type(event, field(data, "channel_id"));
+        await this.#type(event, field(data, "channel_id"));
+        return;
     }
   }
 
@@ -196,16 +218,17 @@ export class Shim<Frame> {
     this.#feed?.requestReady();
   }
 
-  async #identify(token: unknown): Promise<void> {
+  async #identify(token: unknown, here?: Here): Promise<Refusal | undefined> {
     const { options, slot } = this.#given;
     let caller: Caller;
     try {
-      if (typeof token !== "string") throw new AppError("UNAUTHORIZED");
+      if (typeof token !== "string") throw new AppError("UNAUTHORIZED", "The token is no text.");
       caller = await options.services.tokens.verify(token);
     } catch (error) {
-      if (describeError(error).code !== "UNAUTHORIZED") throw error;
+      const { message, code } = describeError(error);
+      if (code !== "UNAUTHORIZED") throw error;
       this.#emit("identity failure", nothing);
-      return;
+      return { error: message, code };
     }
     if (this.#closed) return;
     if (this.#caller && this.#caller.userId !== caller.userId) this.#withdraw();
@@ -213,7 +236,7 @@ export class Shim<Frame> {
     slot.identify(caller);
     this.#cancelWait();
     this.#emit("identified", nothing);
-    this.#follow();
+    this.#follow(here);
     await this.#opening;
   }
 

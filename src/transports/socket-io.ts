@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { Server, type Socket } from "socket.io";
 import { Decoder, Encoder, PacketType } from "socket.io-parser";
 import type { Clock } from "../core/clock.ts";
+import { AppError, describeError } from "../core/errors.ts";
 import type { Sink, Wire } from "../core/events/feed.ts";
 import { nextRequestId } from "../core/random.ts";
 import { maxSentBytes } from "../core/sizes.ts";
@@ -11,7 +12,7 @@ import { type CloseCode, closeCodes, type Slot } from "./connections.ts";
 import { FrameRate } from "./frame-rate.ts";
 import { parseTarget, readToken } from "./gate.ts";
 import { type Exchange, sendOptions } from "./http.ts";
-import { readReading, Shim } from "./shim.ts";
+import { type Acknowledge, readReading, Shim } from "./shim.ts";
 import type { SocketOptions } from "./socket.ts";
 
 const heartbeatMs = 15_000;
@@ -37,16 +38,46 @@ type Conn = Socket["conn"];
 
 /** What a packet that cannot be read is passed on as, in the place of an event; a client may send the same name, to the same end. */
 const brokenFrame = "\0broken frame";
+/** The number of an event that asks to be acknowledged, in front of what cannot be read of it. */
+const acknowledgedEvent = /^(?:2|5\d{1,2}-)(\d{1,15})/;
 
 /** The library's own ends the connection over a packet it cannot read. */
 class PatientDecoder extends Decoder {
+  #connecting = true;
+
   override add(packet: unknown): void {
+    const connecting = this.#connecting;
+    this.#connecting = false;
     try {
       super.add(packet);
     } catch {
-      this.emitReserved("decoded", { type: PacketType.EVENT, nsp: "/", data: [brokenFrame] });
+      // What is left of a packet in parts would make those after it unreadable, too.
+      this.destroy();
+      const text = typeof packet === "string" ? packet : "";
+      if (connecting && text.startsWith("0")) this.emitReserved("decoded", { type: PacketType.CONNECT, nsp: "/", data: noToken });
+      else {
+        const id = acknowledgedEvent.exec(text)?.[1];
+        this.emitReserved("decoded", { type: PacketType.EVENT, nsp: "/", data: [brokenFrame], ...(id && { id: Number(id) }) });
+      }
     }
   }
+}
+
+/** The `auth` of a client whose own is no object. */
+const noToken = { token: null };
+
+/**
+ * The token of a handshake, by the client's `auth` option or by the first request, as the client gave it.
+ * @throws AppError BAD_REQUEST where two are given and differ.
+ */
+function readHandshakeToken({ request, handshake }: Socket): unknown {
+  const auth: object = handshake.auth;
+  const given = ["token", "auth"].flatMap((name) => (Object.hasOwn(auth, name) ? [(auth as Record<string, unknown>)[name]] : []));
+  const fromRequest = readToken(request, parseTarget(request.url ?? "/").query);
+  const [token, ...others] = fromRequest === undefined ? given : [fromRequest, ...given];
+  if (others.some((other) => other !== token))
+    throw new AppError("BAD_REQUEST", "The tokens of the handshake's auth and the request differ.");
+  return token;
 }
 
 /** An event packet of Socket.IO's protocol, the same text in every version of it: encoded once, sent to all. */
@@ -73,8 +104,8 @@ function cut(conn: Conn): void {
 
 function endConn(conn: Conn, code: CloseCode, reason: string, clock: Clock): void {
   const { socket: ws } = transportOf(conn);
-  // Over polling the library waits until all that is left was taken; from who takes nothing it is taken back.
-  if (!ws) conn.close(code === closeCodes.tooSlow);
+  // Over polling the library waits until all that is left was taken; from who takes nothing, or floods, it is taken back.
+  if (!ws) conn.close(code === closeCodes.tooSlow || code === closeCodes.abuse);
   else ws.close(code, reason);
   if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => cut(conn));
 }
@@ -120,7 +151,7 @@ function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
     wire: socketIoWire,
     sink,
     reading: readReading(query),
-    token: readToken(request, query),
+    token: readHandshakeToken(socket),
   });
 
   const resumeWhenReady = () => transportOf(conn).on("ready", () => shim.resume());
@@ -129,9 +160,13 @@ function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
     resumeWhenReady();
     shim.resume();
   });
-  socket.onAny((event: string, data: unknown) => {
-    if (event === brokenFrame) shim.refuseFrame();
-    else shim.receive(event, typeof data === "function" ? undefined : data);
+  socket.onAny((event: string, ...values: unknown[]) => {
+    const last = values.at(-1);
+    // Behind the values there is a function where the client wants an acknowledgement; a client cannot send any.
+    const acknowledge = typeof last === "function" ? (last as Acknowledge) : undefined;
+    const [data] = acknowledge ? values.slice(0, -1) : values;
+    if (event === brokenFrame) shim.refuseFrame(acknowledge);
+    else shim.receive(event, data, acknowledge);
   });
   socket.on("disconnect", () => {
     shim.close({ lingering: true });
@@ -171,6 +206,15 @@ export function createSocketIo(options: SocketOptions) {
     }
     guard(conn, slot, options);
     conn.on("close", () => slot.close());
+  });
+  io.use((socket, next) => {
+    try {
+      readHandshakeToken(socket);
+      next();
+    } catch (error) {
+      const { message, code } = describeError(error);
+      next(Object.assign(new Error(message), { data: { error: message, code } }));
+    }
   });
   io.on("connection", (socket) => {
     const slot = slots.get(socket.conn);

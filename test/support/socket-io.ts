@@ -17,7 +17,7 @@ export interface Received {
 
 interface RawClient {
   on(event: string, listener: (...values: never[]) => void): void;
-  emit(event: string, data?: unknown): void;
+  emit(event: string, ...values: unknown[]): void;
   close(): void;
   readonly io: { readonly engine: { write(packet: string): void } };
 }
@@ -37,6 +37,8 @@ export interface Client {
   /** The next event of a name that no earlier call has taken. */
   next(event: string, matches?: (data: Received["data"]) => boolean): Promise<Received>;
   emit(event: string, data?: unknown): void;
+  /** Sends an event and resolves to its acknowledgement. */
+  ask(event: string, ...values: unknown[]): Promise<unknown>;
   /** Sends text in the place of a packet of Socket.IO. */
   sendBroken(text: string): void;
   /** Resolves when the connection ends. */
@@ -50,6 +52,7 @@ export async function connect(
   /** "upgrade": from polling to WebSocket, as clients do by default. */
   transport: (typeof transports)[number] | "upgrade",
   query: Record<string, string> = {},
+  options: { auth?: unknown; retries?: number; ackTimeout?: number } = {},
 ): Promise<Client> {
   const inbox = new Inbox<Received>();
   const taken = new Set<Received>();
@@ -57,15 +60,22 @@ export async function connect(
     transports: transport === "upgrade" ? ["polling", "websocket"] : [transport],
     forceNew: true,
     reconnection: false,
+    ...options,
     query: new URLSearchParams(query).toString() && (major === "4.8" ? query : new URLSearchParams(query).toString()),
   });
   for (const event of events) socket.on(event, (data: never, id: never) => inbox.push({ event, data, id }));
   const ended = new Promise<void>((resolve) => socket.on("disconnect", () => resolve()));
-  await within(10_000, "connecting", new Promise<void>((resolve) => socket.on("connect", () => resolve())));
+  const connected = new Promise<void>((resolve, reject) => {
+    socket.on("connect", () => resolve());
+    socket.on("connect_error", (error: never) => reject(error));
+  });
+  await within(10_000, "connecting", connected);
   return {
     received: inbox.items,
     ended,
     emit: (event, data) => (data === undefined ? socket.emit(event) : socket.emit(event, data)),
+    ask: (event, ...values) =>
+      within(10_000, `the acknowledgement of ${event}`, new Promise((resolve) => socket.emit(event, ...values, resolve))),
     sendBroken: (text) => socket.io.engine.write(text),
     async next(event, matches = () => true) {
       const found = await inbox.take(event, (item) => item.event === event && !taken.has(item) && matches(item.data));

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { TestClock } from "../support/clock.ts";
 import { request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { type TrpcFrame, TrpcSocket } from "../support/trpc-frames.ts";
@@ -196,14 +197,51 @@ test("who asks over Socket.IO and takes no answer is ended before its answers pi
   };
   const [deaf, other] = [await open(), await open()];
   for (const client of [deaf, other]) expect(await client.say(["40"])).toBe(200);
-  // Each is answered with `identity failure`: some 80 KiB a round.
-  const asked = Array.from({ length: 3_000 }, () => '42["identify",null]');
+  // To a namespace that is not there: the library refuses it by its name, some 60 KiB a round.
+  const asked = [`40/${"n".repeat(60_000)},`];
   let rounds = 0;
   while ((await deaf.say(asked)) === 200 && rounds < 14) rounds += 1;
   expect(rounds).toBeLessThan(14);
   expect(await other.say(['42["connection"]'])).toBe(200);
   expect(await other.take()).toMatch(/^40/);
   expect(await other.take()).toContain("ready");
+});
+
+describe("the frames of five seconds at once", () => {
+  test("close a plain socket with 1008, as many as allowed do not, and nobody else is closed", async () => {
+    const clock = new TestClock();
+    await using server = await startServer({ MAX_FRAMES_PER_SECOND: "20" }, { clock });
+    const [flooding, busy, other] = [await openPlain(server), await openPlain(server), await openPlain(server)];
+    for (let sent = 0; sent < 101; sent += 1) {
+      flooding.send("connection");
+      if (sent < 98) busy.send("connection");
+    }
+    expect(await within(5_000, "the close", flooding.closed)).toMatchObject({ code: 1008 });
+    await busy.settled();
+    await other.settled();
+    clock.advance(1_000);
+    for (let sent = 0; sent < 18; sent += 1) busy.send("connection");
+    await busy.settled();
+  });
+
+  test("end a Socket.IO connection in one body of its polling, and carry out no more of it", async () => {
+    await using server = await startServer();
+    const { id, token } = await signUp(server, "ann");
+    const url = `${server.restUrl}/socket.io/?EIO=4&transport=polling&auth=${token}`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
+    const say = async (packets: string[]) => {
+      const answer = await fetch(`${url}&sid=${sid}`, { method: "POST", body: packets.join("\u001e") }).catch(() => undefined);
+      return answer?.status;
+    };
+    const other = await openPlain(server, { token });
+    await other.inbox.take("identified", ({ event }) => event === "identified");
+    expect(await say(["40"])).toBe(200);
+    await say([...Array.from({ length: 2_999 }, () => '42["connection"]'), '42["start typing",{"channel_id":1}]']);
+    expect(await say(["3"])).toBe(400);
+    await request(server, "POST", "/channel/2/typing", { token });
+    await other.inbox.take("typing", ({ event }) => event === "start typing");
+    expect(other.inbox.items.filter(({ event }) => event === "start typing")).toMatchObject([{ data: { user_id: id, channel_id: 2 } }]);
+  });
 });
 
 describe("on one tRPC socket", () => {

@@ -95,7 +95,7 @@ export class Feed<Frame> {
   #blockedAt: number | undefined;
   #state: "catching up" | "live" | "closed" = "catching up";
 
-  constructor(around: FeedSurroundings, options: FeedOptions<Frame>, position: Position) {
+  constructor(around: FeedSurroundings, options: FeedOptions<Frame>, position: Position, ephemeralVersion: number) {
     this.#around = around;
     this.#wire = options.wire;
     this.#sink = options.sink;
@@ -104,7 +104,7 @@ export class Feed<Frame> {
     this.#position = position;
     this.#known = position.id;
     this.#knownAt = around.clock.monotonic();
-    this.#ephemeralVersion = around.ephemerals.version;
+    this.#ephemeralVersion = ephemeralVersion;
   }
 
   /** Sends `resync`: what follows is live from the feed's position. */

@@ -2,7 +2,13 @@
 import type { Clock } from "../clock.ts";
 import { type Ephemeral, Ephemerals } from "./ephemerals.ts";
 import { type AnyFeed, Feed, type FeedOptions, type FeedSurroundings, pieces } from "./feed.ts";
-import type { EventLog, LogEvent } from "./log.ts";
+import type { EventLog, LogEvent, Position } from "./log.ts";
+
+/** A moment as readers see it: all that was committed and announced by then is behind it. */
+export interface Here {
+  readonly position: Position;
+  readonly ephemeralVersion: number;
+}
 
 const sweepMs = 1_000;
 
@@ -25,17 +31,23 @@ export class Feeds implements FeedSurroundings {
     return this.#feeds.size;
   }
 
+  /** Now, for a reader whose feed is opened a little later. */
+  here(): Here {
+    return { position: this.log.head, ephemeralVersion: this.ephemerals.version };
+  }
+
   /**
-   * Opens a feed. Without a cursor it begins at the head; with one, after it, or with `resync` where that is impossible.
+   * Opens a feed. Without a cursor it begins `here`; with one, after it, or with `resync` where that is impossible.
    * Between its position and its start nothing is awaited: what is committed from then on is not missed.
    */
-  async open<Frame>(options: FeedOptions<Frame>, cursor?: string): Promise<Feed<Frame>> {
-    if (cursor === undefined) return this.#start(new Feed(this, options, this.log.head));
+  async open<Frame>(options: FeedOptions<Frame>, cursor?: string, here = this.here()): Promise<Feed<Frame>> {
+    const { position, ephemeralVersion } = here;
+    if (cursor === undefined) return this.#start(new Feed(this, options, position, ephemeralVersion));
     // Another node may have written what the cursor names, or emptied what it leads to.
     await this.log.fresh();
     const location = await this.log.locate(cursor);
-    if ("position" in location) return this.#start(new Feed(this, options, location.position));
-    const feed = new Feed(this, options, this.log.head);
+    if ("position" in location) return this.#start(new Feed(this, options, location.position, ephemeralVersion));
+    const feed = new Feed(this, options, this.log.head, ephemeralVersion);
     feed.resync(location.reason);
     return this.#start(feed);
   }
