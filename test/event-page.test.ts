@@ -71,7 +71,19 @@ test("a channel filter leaves the events about those channels and those about no
     (await poll(`cursor=${cursor}&${filter}`)).events.map(({ event, data }) => data["message_text"] ?? event);
   expect(await texts("channel_id=1")).toEqual(["in one", "post user"]);
   expect(await texts("channel_id=2,999")).toEqual(["in two", "post user"]);
-  expect(await texts("channel_id=1,2")).toEqual(["in one", "in two", "post user"]);
+  for (const both of [
+    "channel_id=1,2",
+    "channel_id=1&channel_id=2",
+    "channel_id[]=1&channel_id%5B%5D=2",
+    "channel_id[0]=1&channel_id[1]=2",
+    "channel_id=1&channel_id[]=2",
+  ])
+    expect([both, await texts(both)]).toEqual([both, ["in one", "in two", "post user"]]);
+  for (const one of ["channel_id[]=2", "channel_id%5b%5d=2", "channel_id=2&channel_id=2"])
+    expect([one, await texts(one)]).toEqual([one, ["in two", "post user"]]);
+  // What is no parameter says nothing, however it is written.
+  for (const unknown of ["channels[]=2", "__proto__[]=1", "constructor=1", "hasOwnProperty[]=x&toString=2", "channel_id[x]=2", "[]=2"])
+    expect([unknown, await texts(unknown)]).toEqual([unknown, ["in one", "in two", "post user"]]);
   expect((await poll(`cursor=${cursor}&channel_id=999&limit=1`)).events.map(({ event }) => event)).toEqual(["post user"]);
 });
 
@@ -107,11 +119,17 @@ test("what is no list of ids, no limit, or given twice, is refused", async () =>
     "channel_id=1;2",
     "channel_id=0",
     "channel_id=1.0",
-    "channel_id=1&channel_id=2",
+    "channel_id[]=",
+    "channel_id[]=x",
+    "channel_id=1&channel_id[]=0",
     "limit=0",
     "limit=201",
     "limit=",
+    "limit[]=1",
     "cursor=a&cursor=a",
+    "cursor[]=a",
+    "cursor%5B%5D=a",
+    "auth[]=a",
   ])
     expect([query, (await request(server, "GET", `/event?${query}`)).status]).toEqual([query, 400]);
 });

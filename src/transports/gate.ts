@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { AppError } from "../core/errors.ts";
 import { maxSentBytes } from "../core/sizes.ts";
+import { readMediaType } from "./media-type.ts";
 
 export interface Target {
   /** Decoded segments: `/channel/1/` is `["channel", "1"]`. */
@@ -41,6 +42,9 @@ export function parseTarget(url: string): Target {
   return { segments, query: parseQuery(mark === -1 ? "" : beforeHash.slice(mark + 1)) };
 }
 
+/** How some clients write that a parameter is a list: `[]`, or a number in it. */
+const brackets = /\[\d{0,3}\]$/;
+
 function parseQuery(text: string): Map<string, string[]> {
   const query = new Map<string, string[]>();
   if (text === "") return query;
@@ -48,7 +52,7 @@ function parseQuery(text: string): Map<string, string[]> {
     if (pair === "") continue;
     const equals = pair.indexOf("=");
     const [name, value] = equals === -1 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
-    const key = decode(name.replaceAll("+", " "));
+    const key = decode(name.replaceAll("+", " ")).replace(brackets, "[]");
     const values = query.get(key);
     const decoded = decode(value.replaceAll("+", " "));
     if (values) values.push(decoded);
@@ -57,11 +61,18 @@ function parseQuery(text: string): Map<string, string[]> {
   return query;
 }
 
-/** The one value of a parameter. @throws AppError BAD_REQUEST where it is repeated. */
+/** The one value of a parameter. @throws AppError BAD_REQUEST where it is repeated, or written as a list. */
 export function single(query: Target["query"], name: string): string | undefined {
   const values = query.get(name);
   if (values && values.length > 1) throw new AppError("BAD_REQUEST", `Pass ${name} only once.`);
+  if (query.has(`${name}[]`)) throw new AppError("BAD_REQUEST", `Pass ${name} without brackets: it is no list.`);
   return values?.[0];
+}
+
+/** The values of a parameter that is a list, in each way that clients write one: `x=1,2`, `x=1&x=2`, `x[]=1&x[]=2`. */
+export function list(query: Target["query"], name: string): string[] | undefined {
+  const values = [...(query.get(name) ?? []), ...(query.get(`${name}[]`) ?? [])];
+  return values.length === 0 ? undefined : values.flatMap((value) => value.split(","));
 }
 
 /** @throws AppError BAD_REQUEST where `Host` is missing or is no host. */
@@ -91,6 +102,8 @@ export function readToken(request: IncomingMessage, query: Target["query"]): str
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** `ignoreBOM` means that a mark is kept. */
+const utf8WithoutMark = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Reads a body whole; undefined where there is none.
@@ -116,19 +129,23 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
   });
 }
 
-const jsonType = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-?8"?\s*)?;?\s*$/i;
+/** US-ASCII is UTF-8 too. */
+const readableCharsets = new Set(["utf-8", "utf8", "us-ascii"]);
 
 /**
- * The text of a JSON body.
+ * The text of a JSON body, without the byte order mark that some editors begin a file with.
  * @throws AppError UNSUPPORTED_MEDIA_TYPE where the headers say it is something else; BAD_REQUEST where it is not UTF-8.
  */
 export function readJsonText(request: IncomingMessage, body: Buffer): string {
-  if (!jsonType.test(request.headers["content-type"] ?? "")) throw new AppError("UNSUPPORTED_MEDIA_TYPE");
+  const { type, charsets } = readMediaType(request.headers["content-type"] ?? "");
+  if (type !== "application/json") throw new AppError("UNSUPPORTED_MEDIA_TYPE");
+  if (!charsets.every((charset) => readableCharsets.has(charset)))
+    throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send JSON in UTF-8 with the header Content-Type: application/json.");
   const encoding = request.headers["content-encoding"];
   if (encoding !== undefined && encoding !== "identity")
     throw new AppError("UNSUPPORTED_MEDIA_TYPE", "Send the body without Content-Encoding.");
   try {
-    return utf8.decode(body);
+    return utf8WithoutMark.decode(body);
   } catch {
     throw new AppError("BAD_REQUEST", "The body is not valid UTF-8.");
   }

@@ -4,10 +4,10 @@ import { AppError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
 import { findCaller } from "./caller.ts";
 import { prefersEventStream } from "./event-stream.ts";
-import { parseJson, readBody, readHeaderText, readJsonText, readToken, single, type Target } from "./gate.ts";
+import { list, parseJson, readBody, readHeaderText, readJsonText, readToken, type Target } from "./gate.ts";
 import { type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./http.ts";
 import { callProcedure } from "./procedures.ts";
-import { findRoutes, fromUrl, type Route } from "./routes.ts";
+import { findRoutes, fromPath, fromQuery, type Route } from "./routes.ts";
 import { type StreamOptions, streamEvents } from "./sse.ts";
 
 export interface RestOptions extends StreamOptions {
@@ -23,15 +23,15 @@ function pathFields(route: Route, segments: readonly string[]): [string, unknown
   return route.segments.flatMap((part, index) => {
     if (!part.startsWith("{")) return [];
     const name = part.slice(1, -1);
-    return [[name, fromUrl(segments[index] ?? "", route.fields.get(name))]];
+    return [[name, fromPath(segments[index] ?? "", route.fields.get(name))]];
   });
 }
 
 function queryFields(route: Route, query: Target["query"]): [string, unknown][] {
   if (route.readsBody) return [];
   return [...route.fields].flatMap(([name, kind]) => {
-    const value = single(query, name);
-    return value === undefined ? [] : [[name, fromUrl(value, kind)]];
+    const value = fromQuery(query, name, kind);
+    return value === undefined ? [] : [[name, value]];
   });
 }
 
@@ -59,13 +59,19 @@ function readInput(route: Route, { request, target }: Exchange, body: Buffer | u
   return input;
 }
 
-/** `Link` for the pages on either side: the request's own parameters, moved. */
+/** The path that was asked for, as a client has to write it. */
+function pathOf({ segments }: Target): string {
+  return `/${segments.map(encodeURIComponent).join("/")}`;
+}
+
+/** `Link` for the pages on either side: the request's own path and parameters, moved. */
 function linkHeader(route: Route, target: Target, { next, prev }: Context["reply"]): string {
-  const kept = [...target.query].flatMap(([name, [value = ""]]) =>
-    route.fields.has(name) && name !== "before" && name !== "after" ? [[name, value] as [string, string]] : [],
-  );
+  const kept = [...route.fields].flatMap(([name]) => {
+    const values = name === "before" || name === "after" ? undefined : list(target.query, name);
+    return values ? [[name, values.join(",")] as [string, string]] : [];
+  });
   const link = (name: string, id: number, rel: string) =>
-    `</${route.segments.join("/")}?${new URLSearchParams([...kept, [name, String(id)]])}>; rel="${rel}"`;
+    `<${pathOf(target)}?${new URLSearchParams([...kept, [name, String(id)]])}>; rel="${rel}"`;
   return [next !== undefined && link("after", next, "next"), prev !== undefined && link("before", prev, "prev")].filter(Boolean).join(", ");
 }
 
@@ -77,7 +83,7 @@ function sendSuccess(route: Route, { response, target }: Exchange, reply: Contex
     send(response, 204);
     return;
   }
-  if (status === 201) response.setHeader("Location", `/${route.segments.join("/")}/${(output as { id: number }).id}`);
+  if (status === 201) response.setHeader("Location", `${pathOf(target)}/${(output as { id: number }).id}`);
   sendJson(response, status, output);
 }
 

@@ -1,6 +1,7 @@
 /** Owns the REST paths, read off the procedures: which request calls which procedure, and where its input stands. */
 import { z } from "zod";
 import type { Meta } from "../core/trpc.ts";
+import { list, single, type Target } from "./gate.ts";
 import { definitions } from "./procedures.ts";
 
 type FieldKind = "number" | "numbers" | "text";
@@ -70,9 +71,14 @@ function toNumber(text: string): number | string {
   return plainInteger.test(text) ? Number(text) : text;
 }
 
-/** A field as it stands in a URL, as the value its schema wants. */
-export function fromUrl(text: string, kind: FieldKind | undefined): unknown {
-  if (kind === "number") return toNumber(text);
-  if (kind === "numbers") return text.split(",").map(toNumber);
-  return text;
+/** A field as it stands in a path, as the value its schema wants. */
+export function fromPath(text: string, kind: FieldKind | undefined): unknown {
+  return kind === "number" ? toNumber(text) : text;
+}
+
+/** A field as it stands in a query, likewise; undefined where it is missing. @throws AppError BAD_REQUEST where it is repeated and no list. */
+export function fromQuery(query: Target["query"], name: string, kind: FieldKind | undefined): unknown {
+  if (kind === "numbers") return list(query, name)?.map(toNumber);
+  const text = single(query, name);
+  return text === undefined ? undefined : fromPath(text, kind);
 }

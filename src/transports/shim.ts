@@ -11,7 +11,7 @@ import { isCommand } from "./commands.ts";
 import { closeCodes, type Slot } from "./connections.ts";
 import { single, type Target } from "./gate.ts";
 import { callProcedure } from "./procedures.ts";
-import { fromUrl } from "./routes.ts";
+import { fromQuery } from "./routes.ts";
 
 /** What a socket's URL says of its reading; the procedure's schema judges it. */
 export interface Reading {
@@ -21,8 +21,7 @@ export interface Reading {
 
 /** @throws AppError BAD_REQUEST where a parameter is repeated. */
 export function readReading(query: Target["query"]): Reading {
-  const channelIds = single(query, "channel_id");
-  return { cursor: single(query, "cursor"), channelIds: channelIds === undefined ? undefined : fromUrl(channelIds, "numbers") };
+  return { cursor: single(query, "cursor"), channelIds: fromQuery(query, "channel_id", "numbers") };
 }
 
 export interface ShimOptions<Frame> {

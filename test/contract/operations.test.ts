@@ -109,7 +109,17 @@ describe.each(named.filter(({ takesBody }) => takesBody))("$name", ({ method, pa
   });
 
   test("refuses a body that is not declared as JSON, and says which header to add", async () => {
-    for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "application/jsonx", ""]) {
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "application/json; charset=latin1",
+      'application/json; a="b"; Charset = "UTF-16"',
+      "application/json; charset=utf-8; charset=latin1",
+      "application/jsonx",
+      "application /json",
+      ";application/json",
+      "",
+    ]) {
       const refused = await request(server, method, path, { raw: "{}", token, headers: { "content-type": type } });
       expect(refused.status).toBe(415);
       expect(refused.body).toMatchObject({ ...errorShape, code: "UNSUPPORTED_MEDIA_TYPE" });
@@ -118,7 +128,23 @@ describe.each(named.filter(({ takesBody }) => takesBody))("$name", ({ method, pa
     const packed = await request(server, method, path, { raw: "{}", token, headers: { "content-encoding": "gzip" } });
     expect(packed.status).toBe(415);
     expect(packed.body.error).toContain("Content-Encoding");
-    for (const type of ["application/json", "application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"']) {
+    const types = [
+      ...[
+        "application/json",
+        "application/json; charset=utf-8",
+        'Application/JSON;charset="UTF-8"',
+        "application/json ; charset=US-ASCII;",
+      ],
+      ...[
+        "application/json;odata=verbose",
+        'application/json; profile="a;charset=latin1"; v=1',
+        'application/json; a="\\";charset=latin1',
+        "application/json;;",
+        "application/json; q",
+        "application/json; charset",
+      ],
+    ];
+    for (const type of types) {
       const taken = await request(server, method, path, { raw: "{}", token, headers: { "content-type": type } });
       expect(taken.status).toBe(400);
     }
@@ -133,7 +159,9 @@ describe.each(named.filter(({ takesBody }) => takesBody))("$name", ({ method, pa
       "1",
       '"x"',
       "{'a':1}",
-      "\ufeff{}",
+      "\ufeff\ufeff{}",
+      "\ufeff",
+      "{}\ufeff",
       "[".repeat(60_000),
     ];
     for (const raw of invalid) {

@@ -19,6 +19,8 @@ export interface ReaderOptions {
   readonly token?: string;
   /** Of SSE alone: the parameter that stands in for the header of this name. */
   readonly lastEventId?: string | undefined;
+  /** Stands in the URL as it is. */
+  readonly query?: string;
 }
 
 export interface Reader {
@@ -93,7 +95,8 @@ function toQuery(options: ReaderOptions): string {
   if (options.lastEventId !== undefined) query.set("lastEventId", options.lastEventId);
   if (options.channels) query.set("channel_id", options.channels.join(","));
   if (options.token !== undefined) query.set("auth", options.token);
-  return query.size === 0 ? "" : `?${query}`;
+  const all = [query.toString(), options.query ?? ""].filter(Boolean).join("&");
+  return all === "" ? "" : `?${all}`;
 }
 
 export async function openPlain(server: Urls, options: ReaderOptions = {}): Promise<PlainClient> {

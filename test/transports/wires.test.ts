@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { TestClock } from "../support/clock.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { Inbox, within } from "../support/wait.ts";
 import { followingWires, openPlain, openSse, openTrpcSse, type Reader, type Received } from "../support/wires.ts";
 
 let server: TestServer;
@@ -148,7 +150,7 @@ describe("GET /event", () => {
       "channel_id=0",
       "channel_id=1.0",
       "channel_id=",
-      "channel_id=1&channel_id=2",
+      "channel_id=1&channel_id[]=x",
       "channel_id=1,,2",
       "cursor=a&cursor=b",
     ]) {
@@ -177,6 +179,47 @@ describe("GET /event", () => {
     sse.cut();
   });
 });
+
+/** Socket.IO's protocol as far as a reader needs it: a connection is opened, and events come as packets. */
+async function openSocketIo({ wsUrl }: { wsUrl: string }, query: string): Promise<Reader> {
+  const inbox = new Inbox<Received>();
+  const ws = new WebSocket(`${wsUrl}/socket.io/?EIO=4&transport=websocket&${query}`);
+  const opened = new Promise<void>((resolve) =>
+    ws.on("message", (packet) => {
+      const text = String(packet);
+      if (text.startsWith("0")) ws.send("40");
+      if (text.startsWith("40")) resolve();
+      if (text.startsWith("42")) inbox.push({ event: JSON.parse(text.slice(2))[0], data: JSON.parse(text.slice(2))[1] });
+    }),
+  );
+  await within(10_000, "opening", opened);
+  ws.send('42["connection"]');
+  await inbox.take("ready", ({ event }) => event === "ready");
+  return { inbox, cut: () => ws.terminate() };
+}
+
+test.each(["channel_id=1,2", "channel_id=1&channel_id=2", "channel_id[]=1&channel_id[]=2", "channel_id%5B%5D=1&channel_id%5B%5D=2"])(
+  "a stream and a socket opened with ?%s get what happens in both channels, and nothing else",
+  async (filter) => {
+    const { body: other } = await as("POST", "/channel", { title: "Elsewhere" });
+    const sse = await openSse(server, { query: filter });
+    const plain = await openPlain(server, { query: filter });
+    // By hand, as its clients write a list in a way of their own.
+    const io = await openSocketIo(server, filter);
+    await plain.settled();
+    await sse.inbox.take("ready", ({ event }) => event === "ready");
+    for (const [channel, text] of [
+      [other.id, "elsewhere"],
+      [1, "one"],
+      [2, "two"],
+    ] as const)
+      await post(server, ann.token, channel, text);
+    for (const { inbox } of [sse, plain, io]) await inbox.take("the last", ({ data }) => data?.message_text === "two");
+    for (const received of [sse, plain, io])
+      expect(received.inbox.items.flatMap(({ data }) => data?.message_text ?? [])).toEqual(["one", "two"]);
+    for (const each of [sse, plain, io]) each.cut();
+  },
+);
 
 test("a filter that is none is refused on every wire", async () => {
   const plain = await openPlain(server, { channels: [0] });
