@@ -109,7 +109,21 @@ test("the event of the second recipe tells of what an admin removed, and of noth
   ]);
 });
 
-test("the noun of the third recipe has its table and its procedures", { timeout }, async () => {
+test("the field of the recipe is stored, and left out where it has no value", { timeout }, async () => {
+  const { token } = await signUp(urls, "eve");
+  const call = async (path: string, body?: object) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const response = await fetch(urls.restUrl + path, body ? { method: "POST", headers, body: JSON.stringify(body) } : { headers });
+    return (await response.json()) as { id: number }[] & { id: number };
+  };
+  const sad = await call("/message", { channel_id: 1, message_text: "a", mood: "sad" });
+  const plain = await call("/message", { channel_id: 1, message_text: "b" });
+  expect(sad).toMatchObject({ message_text: "a", mood: "sad" });
+  expect(Object.keys(plain)).not.toContain("mood");
+  expect((await call("/message?channel_id=1")).slice(-2)).toEqual([sad, plain]);
+});
+
+test("the noun of the last recipe has its table and its procedures", { timeout }, async () => {
   const { token } = await signUp(urls, "cid");
   const other = await signUp(urls, "dan");
   const { body: message } = await post(urls, token, 1, "find me again");

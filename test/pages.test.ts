@@ -1,6 +1,7 @@
 /** Pages of any list: no answer is larger than 1 MiB, none passes over what it does not show, and together they hold everything. */
 import { createTRPCClient, httpLink } from "@trpc/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
 import { createKeenchatClient } from "../client/src/client.ts";
 import type { AppRouter } from "../src/api.ts";
 import type { Param, Read } from "../src/core/context.ts";
@@ -85,12 +86,13 @@ test("on SQLite every page of messages is a walk along one index, from where it 
       },
       get: (sql, params) => read.get(sql, params),
     };
+    const shape = z.object({ id: z.int(), message_text: z.string() });
     const channel = { column: "channel_id", value: 1 };
     const user = { column: "user_id", value: 1 };
     for (const where of [[], [channel], [user], [channel, user]])
       for (const bound of [{}, { before: 5 }, { after: 5 }]) {
         asked.length = 0;
-        const query = { table: "message", columns: "id, message_text", where, from: "newest" } as const;
+        const query = { table: "message", shape, where, from: "newest" } as const;
         await readPage({ read: watched, reply: {} }, query, { ...bound, limit: 100 });
         expect(asked).toHaveLength(Object.keys(bound).length + 1);
         for (const sql of asked) {

@@ -29,8 +29,8 @@ export interface Entity<Row> {
 
 /** What an event is about, for filters and for blanking. */
 export interface Subject {
-  readonly channelId?: number;
-  readonly messageId?: number;
+  readonly channel_id?: number;
+  readonly message_id?: number;
 }
 
 /** One transaction, alone in the queue. It commits when the change resolves and rolls back when it rejects. */
@@ -65,7 +65,8 @@ export interface BatchWrites {
   /** Wall time of the commit, the same for every job in it. */
   readonly now: number;
   nextMessageId(): number;
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void;
+  /** All of the rows have the columns of the first. */
+  insertMany<Row extends object>(table: string, rows: readonly Row[]): void;
   append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject?: Subject): void;
 }
 

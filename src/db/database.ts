@@ -19,7 +19,8 @@ export interface WriteConnection extends Read, BatchReads {
   update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void>;
   remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number>;
   run(sql: string, params: readonly Param[]): void;
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void;
+  /** All of the rows have the columns of the first. */
+  insertMany<Row extends object>(table: string, rows: readonly Row[]): void;
   /** Waits for what was not waited for: for whoever has more to write than may be on its way at once. */
   flush(): Promise<void>;
   /** Reads the counter row and keeps every other writer waiting until this transaction ends. */

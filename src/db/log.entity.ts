@@ -5,15 +5,15 @@ import { rowId } from "../core/row-id.ts";
 export const EventEntity = defineEntity({
   name: "Event",
   tableName: "event",
-  indexes: [{ properties: ["channelId", "seq"] }, { properties: ["messageId"] }],
+  indexes: [{ properties: ["channel_id", "seq"] }, { properties: ["message_id"] }],
   properties: {
     /** The position: commit order, without holes. */
     seq: rowId(),
     /** Differs wherever two histories of one database could share a position, after a restored backup for example. */
     tag: p.string().length(16),
     name: p.string().length(32),
-    channelId: p.bigint("number").nullable(),
-    messageId: p.bigint("number").nullable(),
+    channel_id: p.bigint("number").nullable(),
+    message_id: p.bigint("number").nullable(),
     /** JSON as it goes out; null once the thing it told of was deleted. */
     payload: p.text().nullable(),
     at: p.bigint("number"),
@@ -27,7 +27,7 @@ export const CounterEntity = defineEntity({
   properties: {
     id: p.integer().primary().autoincrement(false),
     seq: p.bigint("number"),
-    messageId: p.bigint("number"),
+    message_id: p.bigint("number"),
   },
 });
 

@@ -43,8 +43,8 @@ export class OpenTransaction implements Transaction, BatchWrites {
   get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
     return this.connection.get(sql, params);
   }
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
-    this.connection.insertMany(table, columns, rows);
+  insertMany<Row extends object>(table: string, rows: readonly Row[]): void {
+    this.connection.insertMany(table, rows);
   }
 
   nextMessageId(): number {
@@ -57,24 +57,19 @@ export class OpenTransaction implements Transaction, BatchWrites {
   }
 
   blank(subject: Subject): void {
-    const { channelId: channel_id, messageId: message_id } = subject;
-    if (message_id !== undefined) this.#blankedMessages.push(message_id);
-    this.append(blankEvents, { channel_id, message_id });
+    if (subject.message_id !== undefined) this.#blankedMessages.push(subject.message_id);
+    this.append(blankEvents, subject);
   }
 
   /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
   finish(tag: string): EventRecord[] {
     for (const id of this.#blankedMessages) this.connection.run("update event set payload = null where message_id = ?", [id]);
     const events = this.#drafts.map(({ name, payload, subject }, index): EventRecord => {
-      const { channelId = null, messageId = null } = subject;
-      return { seq: this.#counter.seq + index + 1, tag, name, channelId, messageId, payload, at: this.now };
+      const { channel_id = null, message_id = null } = subject;
+      return { seq: this.#counter.seq + index + 1, tag, name, channel_id, message_id, payload, at: this.now };
     });
     this.#counter.seq += events.length;
-    this.insertMany(
-      "event",
-      ["seq", "tag", "name", "channel_id", "message_id", "payload", "at"],
-      events.map((event) => [event.seq, tag, event.name, event.channelId, event.messageId, event.payload, event.at]),
-    );
+    this.insertMany("event", events);
     this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
     return events;
   }

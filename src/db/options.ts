@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { raw } from "@mikro-orm/core";
+import { EntityCaseNamingStrategy, raw } from "@mikro-orm/core";
 import { Migrator } from "@mikro-orm/migrations";
 import { defineConfig as definePostgres } from "@mikro-orm/postgresql";
 import { defineConfig } from "@mikro-orm/sqlite";
@@ -31,6 +31,8 @@ const visibleRows = Object.fromEntries(
 
 const tables = {
   entities,
+  // Rows have the names of the wire, from the database to the client.
+  namingStrategy: EntityCaseNamingStrategy,
   filters: visibleRows,
   // Without this the table of a foreign key would be joined for its filter.
   autoJoinRefsForFilters: false,

@@ -2,6 +2,7 @@
 import pg from "pg";
 import { AppError } from "../core/errors.ts";
 import { TooLongError } from "./database.ts";
+import { causesOf } from "./error-causes.ts";
 
 const statementTooLong = "57014";
 /**
@@ -32,11 +33,7 @@ function reasonOf(error: unknown): string {
 
 /** The error of a kind under whatever the ORM has wrapped around it. */
 function find<Kind>(kind: abstract new (...args: never[]) => Kind, error: unknown): Kind | undefined {
-  let cause = error;
-  for (let depth = 0; depth < 4 && cause instanceof Error; depth += 1) {
-    if (cause instanceof kind) return cause;
-    cause = cause.cause ?? ("previous" in cause ? cause.previous : undefined);
-  }
+  for (const cause of causesOf(error)) if (cause instanceof kind) return cause;
   return undefined;
 }
 

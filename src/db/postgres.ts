@@ -2,9 +2,10 @@
 import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { ConfigError } from "../config.ts";
-import type { Entity, Param } from "../core/context.ts";
+import type { Param } from "../core/context.ts";
 import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
+import { EntityWrites } from "./entity-writes.ts";
 import { farewell } from "./farewell.ts";
 import { migrate } from "./migrate.ts";
 import { postgresOptions } from "./options.ts";
@@ -27,7 +28,7 @@ function columnTypes(orm: MikroORM): ColumnTypes {
   );
 }
 
-class PostgresWriteConnection implements WriteConnection {
+class PostgresWriteConnection extends EntityWrites implements WriteConnection {
   readonly #connection: PostgresConnection;
   readonly #types: ColumnTypes;
   readonly #newEntityManager: () => EntityManager;
@@ -38,6 +39,7 @@ class PostgresWriteConnection implements WriteConnection {
   #failure: unknown;
 
   constructor(connection: PostgresConnection, types: ColumnTypes, newEntityManager: () => EntityManager) {
+    super();
     this.#connection = connection;
     this.#types = types;
     this.#newEntityManager = newEntityManager;
@@ -60,8 +62,7 @@ class PostgresWriteConnection implements WriteConnection {
     }
   }
 
-  /** The ORM's statements go the way of all others: on this connection, in the transaction that is open on it. */
-  get #em(): EntityManager {
+  protected get em(): EntityManager {
     if (!this.#entityManager) {
       this.#entityManager = this.#newEntityManager();
       const executeQuery = async ({ sql }: { sql: string }) => {
@@ -71,22 +72,6 @@ class PostgresWriteConnection implements WriteConnection {
       this.#entityManager.setTransactionContext({ executeQuery });
     }
     return this.#entityManager;
-  }
-
-  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
-    return this.#em.findOne(entity as never, where as never) as Promise<Row | null>;
-  }
-
-  async insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
-    return (await this.#em.insert(entity as never, row as never)) as number;
-  }
-
-  async update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
-    await this.#em.nativeUpdate(entity as never, where as never, changes as never);
-  }
-
-  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
-    return this.#em.nativeDelete(entity as never, where as never);
   }
 
   async all<Row>(sql: string, params: readonly Value[]): Promise<Row[]> {
@@ -124,12 +109,14 @@ class PostgresWriteConnection implements WriteConnection {
     );
   }
 
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
-    if (rows.length === 0) return;
+  insertMany<Row extends object>(table: string, rows: readonly Row[]): void {
+    const [first] = rows;
+    if (!first) return;
+    const columns = Object.keys(first) as (keyof Row & string)[];
     const names = columns.map((column) => `"${column}"`).join(", ");
     this.run(
       `insert into "${table}" (${names}) select * from ${this.#unnest(table, columns)}`,
-      columns.map((_, index) => rows.map((row) => row[index] ?? null)),
+      columns.map((column) => rows.map((row) => row[column] as Param)),
     );
   }
 

@@ -6,22 +6,21 @@ import { isDeepStrictEqual } from "node:util";
 import { type EntityManager, MikroORM, type SqliteDriver } from "@mikro-orm/sqlite";
 import BetterSqlite, { type Database as Handle, type Statement } from "better-sqlite3";
 import { ConfigError } from "../config.ts";
-import type { Entity, Param, Read } from "../core/context.ts";
+import type { Param, Read } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
 import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
+import { EntityWrites } from "./entity-writes.ts";
+import { causesOf } from "./error-causes.ts";
 import { sqliteMigrations, sqliteOptions } from "./options.ts";
 
 /** SQLite's result codes that say "not now", not "never": the disk is full or fails, or somebody holds the file. */
 const unavailable = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|CORRUPT|NOTADB|PROTOCOL|NOMEM)/;
 
 function toAppError(error: unknown): unknown {
-  let cause: unknown = error;
-  for (let depth = 0; depth < 4 && cause instanceof Error; depth += 1) {
-    if ("code" in cause && typeof cause.code === "string" && unavailable.test(cause.code)) {
+  for (const cause of causesOf(error)) {
+    if ("code" in cause && typeof cause.code === "string" && unavailable.test(cause.code))
       return new AppError("SERVICE_UNAVAILABLE", undefined, { cause: error, retryAfterSeconds: 1 });
-    }
-    cause = cause.cause ?? ("previous" in cause ? cause.previous : undefined);
   }
   return error;
 }
@@ -62,57 +61,56 @@ class Statements implements Read {
 }
 
 /** The ORM's calls need no transaction of its own: there is one connection, and the transaction is already open on it. */
-class SqliteWriteConnection extends Statements implements WriteConnection {
+class SqliteWriteConnection extends EntityWrites implements WriteConnection {
+  readonly #statements: Statements;
   readonly #newEntityManager: () => EntityManager;
   #entityManager: EntityManager | undefined;
 
   constructor(handle: Handle, newEntityManager: () => EntityManager) {
-    super(handle);
+    super();
+    this.#statements = new Statements(handle);
     this.#newEntityManager = newEntityManager;
   }
 
   /** A fork for each transaction, so that no identity map outlives it. */
   begin(): void {
     this.#entityManager = undefined;
-    this.prepare("begin immediate").run();
+    this.run("begin immediate", []);
   }
 
-  get #em(): EntityManager {
+  protected get em(): EntityManager {
     this.#entityManager ??= this.#newEntityManager();
     return this.#entityManager;
   }
 
-  find<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<Row | null> {
-    return this.#em.findOne(entity as never, where as never) as Promise<Row | null>;
+  all<Row>(sql: string, params: readonly Param[]): Promise<Row[]> {
+    return this.#statements.all<Row>(sql, params);
   }
 
-  async insert<Row>(entity: Entity<Row>, row: Partial<Row>): Promise<number> {
-    return (await this.#em.insert(entity as never, row as never)) as number;
-  }
-
-  async update<Row>(entity: Entity<Row>, where: Partial<Row>, changes: Partial<Row>): Promise<void> {
-    await this.#em.nativeUpdate(entity as never, where as never, changes as never);
-  }
-
-  remove<Row>(entity: Entity<Row>, where: Partial<Row>): Promise<number> {
-    return this.#em.nativeDelete(entity as never, where as never);
+  get<Row>(sql: string, params: readonly Param[]): Promise<Row | undefined> {
+    return this.#statements.get<Row>(sql, params);
   }
 
   run(sql: string, params: readonly Param[]): void {
-    this.prepare(sql).run(...params);
+    this.#statements.prepare(sql).run(...params);
   }
 
   async findMany<Row>(table: string, columns: string, keyColumns: readonly string[], keys: readonly (readonly Param[])[]): Promise<Row[]> {
-    const statement = this.prepare(
+    const statement = this.#statements.prepare(
       `select ${columns} from ${visible(table)} where ${keyColumns.map((column) => `"${column}" = ?`).join(" and ")}`,
     );
     return keys.flatMap((key) => statement.all(...key) as Row[]);
   }
 
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Param[])[]): void {
+  insertMany<Row extends object>(table: string, rows: readonly Row[]): void {
+    const [first] = rows;
+    if (!first) return;
+    const columns = Object.keys(first);
     const names = columns.map((column) => `"${column}"`).join(", ");
-    const statement = this.prepare(`insert into "${table}" (${names}) values (${columns.map(() => "?").join(", ")})`);
-    for (const row of rows) statement.run(...row);
+    const statement = this.#statements.prepare(
+      `insert into "${table}" (${names}) values (${columns.map((column) => `@${column}`).join(", ")})`,
+    );
+    for (const row of rows) statement.run(row);
   }
 
   /** Nothing is ever on its way. */
@@ -120,7 +118,7 @@ class SqliteWriteConnection extends Statements implements WriteConnection {
 
   async lockCounter(): Promise<Counter> {
     const sql = `select c.seq, c.message_id as "messageId", e.tag from counter c join event e on e.seq = c.seq where c.id = 1`;
-    return this.prepare(sql).get() as Counter;
+    return this.#statements.prepare(sql).get() as Counter;
   }
 }
 
@@ -233,7 +231,7 @@ async function openLocked(file: string, held: Handle): Promise<Database> {
       try {
         connection.begin();
         const result = await work(connection);
-        connection.prepare("commit").run();
+        connection.run("commit", []);
         return result;
       } catch (error) {
         // A full disk can have ended the transaction already.

@@ -23,13 +23,10 @@ async function copyTable(from: Read, to: WriteConnection, table: string): Promis
   let copied = 0;
   for (let last = -1; ; ) {
     const rows = await from.all<Row>(`select rowid as rowid_, * from "${table}" where rowid > ? order by rowid limit ?`, [last, chunkRows]);
-    const [first] = rows;
-    if (!first) return copied;
-    const columns = Object.keys(first).filter((column) => column !== "rowid_");
+    if (rows.length === 0) return copied;
     to.insertMany(
       table,
-      columns,
-      rows.map((row) => columns.map((column) => row[column] ?? null)),
+      rows.map(({ rowid_: _, ...row }) => row),
     );
     await to.flush();
     copied += rows.length;

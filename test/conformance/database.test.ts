@@ -22,10 +22,10 @@ const numbers = [1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 + 1, Date.now(), Number.MAX_SA
 const newUser = (name: string, id?: number) => ({
   ...(id !== undefined && { id }),
   username: name,
-  usernameKey: name,
-  passwordHash: "none",
+  username_key: name,
+  password_hash: "none",
   admin: false,
-  createdAt: 0,
+  created_at: 0,
 });
 
 async function fails(work: Promise<unknown>): Promise<Error> {
@@ -68,7 +68,7 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
     const failed = database.transaction(async (connection) => {
       await put("a", "1")(connection);
       await connection.insert(SettingEntity, { name: "b", value: "1" });
-      await connection.insertMany("setting", ["name", "value"], [["c", "1"]]);
+      connection.insertMany("setting", [{ name: "c", value: "1" }]);
       await connection.run("update counter set seq = 77", []);
       await connection.remove(ChannelEntity, { id: 1 });
       throw new TypeError("the change's own mistake");
@@ -92,7 +92,7 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
     const seen = await database.transaction(async (connection) => {
       const [, , first] = await Promise.all([
         put("a", "first")(connection),
-        connection.insertMany("setting", ["name", "value"], [["b", "first"]]),
+        connection.insertMany("setting", [{ name: "b", value: "first" }]),
         connection.get("select count(*) as many from setting where value = ?", ["first"]),
         connection.run("update setting set value = ? where name = ?", ["second", "a"]),
       ]);
@@ -121,7 +121,10 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
   test("gives text back as it got it, by every way in and out", async () => {
     const rows = texts.map((text, index) => [`set ${String(index).padStart(3, "0")}`, text] as const);
     await database.transaction(async (connection) => {
-      await connection.insertMany("setting", ["name", "value"], rows);
+      connection.insertMany(
+        "setting",
+        rows.map(([name, value]) => ({ name, value })),
+      );
       for (const [name, text] of rows) {
         await connection.insert(SettingEntity, { name: `orm ${name}`, value: text });
         await put(`sql ${name}`, text)(connection);
@@ -142,28 +145,27 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
     await database.transaction(async (connection) => {
       await connection.insert(UserEntity, newUser("ann", 2 ** 40));
       await connection.insert(UserEntity, { ...newUser("bob"), admin: true });
-      const columns = ["id", "channel_id", "user_id", "message_text", "time", "edited_at", "client_message_id"];
-      const row = (number: number, index: number) => [
-        number,
-        1,
-        2 ** 40,
-        "",
-        number,
-        index % 2 === 0 ? null : number,
-        index === 0 ? "" : null,
-      ];
-      await connection.insertMany("message", columns, numbers.map(row));
-      expect(await connection.find(MessageEntity, { id: 2 ** 31 })).toMatchObject({ userId: 2 ** 40, time: 2 ** 31, editedAt: null });
-      expect(await connection.find(UserEntity, { usernameKey: "ann" })).toMatchObject({ id: 2 ** 40, admin: false });
+      const row = (number: number, index: number) => ({
+        id: number,
+        channel_id: 1,
+        user_id: 2 ** 40,
+        message_text: "",
+        time: number,
+        edited_at: index % 2 === 0 ? null : number,
+        client_message_id: index === 0 ? "" : null,
+      });
+      connection.insertMany("message", numbers.map(row));
+      expect(await connection.find(MessageEntity, { id: 2 ** 31 })).toMatchObject({ user_id: 2 ** 40, time: 2 ** 31, edited_at: null });
+      expect(await connection.find(UserEntity, { username_key: "ann" })).toMatchObject({ id: 2 ** 40, admin: false });
       expect(await connection.find(UserEntity, { admin: true })).toMatchObject({ username: "bob", admin: true });
-      expect(await connection.find(UserEntity, { usernameKey: "nobody" })).toBeNull();
+      expect(await connection.find(UserEntity, { username_key: "nobody" })).toBeNull();
     });
-    expect(await messages(`time, edited_at as "editedAt", client_message_id as "key", user_id as "userId"`)).toEqual(
+    expect(await messages("time, edited_at, client_message_id, user_id")).toEqual(
       numbers.map((time, index) => ({
         time,
-        editedAt: index % 2 === 0 ? null : time,
-        key: index === 0 ? "" : null,
-        userId: 2 ** 40,
+        edited_at: index % 2 === 0 ? null : time,
+        client_message_id: index === 0 ? "" : null,
+        user_id: 2 ** 40,
       })),
     );
     const admins = await database.read.all<{ admin: unknown }>(`select admin from "user" order by username`, []);
@@ -175,7 +177,10 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
     const rows = Array.from({ length: count }, (_, index) => [`name ${index}`, `value ${index}`] as const);
     await database.transaction(async (connection) => {
       await put("another", "value 0")(connection);
-      await connection.insertMany("setting", ["name", "value"], rows);
+      connection.insertMany(
+        "setting",
+        rows.map(([name, value]) => ({ name, value })),
+      );
       const missing = [...rows.map(([name]) => [name, "value x"] as const), ["another", "value 1"] as const];
       expect(await connection.findMany("setting", "name", ["name", "value"], missing)).toEqual([]);
       const found = await connection.findMany<{ name: string }>("setting", "name", ["name", "value"], rows);
@@ -186,18 +191,14 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
 
   test("refuses what is there already and what points at nothing, and keeps nothing of that change", async () => {
     await database.transaction((connection) => connection.insert(UserEntity, newUser("ann")));
-    const message = ["id", "channel_id", "user_id", "message_text", "time"];
+    const message = { id: 1, channel_id: 1, user_id: 1, message_text: "", time: 0 };
     const changes: ((connection: WriteConnection) => unknown)[] = [
       (connection) => connection.insert(UserEntity, newUser("ann")),
-      (connection) => connection.insert(ChannelEntity, { title: "t", description: "", userId: 99 }),
-      (connection) => connection.insertMany("message", message, [[1, 1, 99, "", 0]]),
-      (connection) =>
-        connection.insertMany("message", message, [
-          [1, 1, 1, "", 0],
-          [1, 1, 1, "", 0],
-        ]),
-      (connection) => connection.insertMany("message", message, [[1, 1, 1, null, 0]]),
-      (connection) => connection.update(ChannelEntity, { id: 1 }, { userId: 99 }),
+      (connection) => connection.insert(ChannelEntity, { title: "t", description: "", user_id: 99 }),
+      (connection) => connection.insertMany("message", [{ ...message, user_id: 99 }]),
+      (connection) => connection.insertMany("message", [message, message]),
+      (connection) => connection.insertMany("message", [{ ...message, message_text: null }]),
+      (connection) => connection.update(ChannelEntity, { id: 1 }, { user_id: 99 }),
       (connection) => Promise.all([put("left", "")(connection), put("left", "")(connection)]),
     ];
     for (const change of changes) {
@@ -214,19 +215,17 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
 
   test("changes and removes the rows that are named, counts those that went, and what hung on them goes too", async () => {
     await database.transaction(async (connection) => {
-      const userId = await connection.insert(UserEntity, newUser("ann"));
-      const columns = ["id", "channel_id", "user_id", "message_text", "time"];
-      await connection.insertMany(
+      const user_id = await connection.insert(UserEntity, newUser("ann"));
+      connection.insertMany(
         "message",
-        columns,
-        [1, 2, 3].map((id) => [id, id === 3 ? 2 : 1, userId, "", 0]),
+        [1, 2, 3].map((id) => ({ id, channel_id: id === 3 ? 2 : 1, user_id, message_text: "", time: 0 })),
       );
-      await connection.update(MessageEntity, { id: 1 }, { messageText: "changed", editedAt: 5 });
+      await connection.update(MessageEntity, { id: 1 }, { message_text: "changed", edited_at: 5 });
       expect(await connection.remove(MessageEntity, { id: 99 })).toBe(0);
       expect(await connection.remove(ChannelEntity, { id: 2 })).toBe(1);
-      expect(await connection.remove(MessageEntity, { userId, id: 2 })).toBe(1);
+      expect(await connection.remove(MessageEntity, { user_id, id: 2 })).toBe(1);
     });
-    expect(await messages(`id, message_text as "text", edited_at as "editedAt"`)).toEqual([{ id: 1, text: "changed", editedAt: 5 }]);
+    expect(await messages("id, message_text, edited_at")).toEqual([{ id: 1, message_text: "changed", edited_at: 5 }]);
     expect(await database.read.all("select id from channel", [])).toEqual([{ id: 1 }]);
   });
 
@@ -259,14 +258,10 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
       begun = resolve;
     });
     const change = database.transaction(async (connection) => {
-      await connection.insertMany(
-        "setting",
-        ["name", "value"],
-        [
-          ["a", ""],
-          ["b", ""],
-        ],
-      );
+      connection.insertMany("setting", [
+        { name: "a", value: "" },
+        { name: "b", value: "" },
+      ]);
       begun();
       await new Promise((resolve) => setImmediate(resolve));
       await put("c", "")(connection);

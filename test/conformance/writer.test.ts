@@ -31,17 +31,17 @@ const notes: Batch<string, ReadonlyMap<string, number>, number> = {
 
   write(writes, texts, known) {
     if (texts.includes("throw")) throw new Error("one job's mistake");
-    const rows: [string, string][] = [];
+    const rows: { name: string; value: string }[] = [];
     const results = texts.map((text) => {
       if (text === "refuse") return new AppError("CONFLICT");
       const before = known.get(text);
       if (before !== undefined) return before;
       const id = writes.nextMessageId();
-      writes.append(noted, { text }, { channelId: 1, messageId: id });
-      rows.push([String(id), text]);
+      writes.append(noted, { text }, { channel_id: 1, message_id: id });
+      rows.push({ name: String(id), value: text });
       return id;
     });
-    writes.insertMany("setting", ["name", "value"], rows);
+    writes.insertMany("setting", rows);
     return results;
   },
 };
@@ -152,13 +152,13 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
   test("takes the data out of earlier events about a thing, in the table and in memory, and out of no others", async () => {
     for (const text of ["a", "b", "c"]) await note(text);
     await node.writer.write(async (transaction) => {
-      transaction.blank({ messageId: 2 });
-      transaction.append(noted, { text: "after" }, { channelId: 1, messageId: 2 });
+      transaction.blank({ message_id: 2 });
+      transaction.append(noted, { text: "after" }, { channel_id: 1, message_id: 2 });
     });
     const texts = async () => (await events()).map(({ payload }) => JSON.parse(payload ?? "null")?.text ?? null);
     expect((await texts()).filter((text) => text !== null)).toEqual(["a", "c", "after"]);
     expect(node.log.recent(0, 10)?.map(({ payload }) => payload !== null)).toEqual([true, false, true, false, true]);
-    await node.writer.write(async (transaction) => transaction.blank({ channelId: 1 }));
+    await node.writer.write(async (transaction) => transaction.blank({ channel_id: 1 }));
     expect(seqs(await events())).toEqual(upTo(6));
     expect(node.log.recent(0, 10)?.map(({ payload }) => payload)).toEqual(upTo(6).map(() => null));
   });
@@ -315,9 +315,9 @@ describe.each(databaseKinds().filter(({ shared }) => shared))("two writers over 
   test("refuse whom the other has signed out, and nobody else, alone and in a batch", async () => {
     const [one, two] = nodes;
     const sessions = await one.writer.write(async (transaction) => {
-      const user = { username: "ann", usernameKey: "ann", passwordHash: "none", admin: false, createdAt: 0 };
-      const userId = await transaction.insert(UserEntity, user);
-      const add = () => transaction.insert(SessionEntity, { userId, createdAt: 0, expiresAt: 1 });
+      const user = { username: "ann", username_key: "ann", password_hash: "none", admin: false, created_at: 0 };
+      const user_id = await transaction.insert(UserEntity, user);
+      const add = () => transaction.insert(SessionEntity, { user_id, created_at: 0, expires_at: 1 });
       return [await add(), await add()];
     });
     const [out, still] = sessions.map((sessionId) => ({ userId: 1, username: "ann", admin: false, sessionId, expiresAt: 1 }));
@@ -339,7 +339,7 @@ describe.each(databaseKinds().filter(({ shared }) => shared))("two writers over 
   test("tell another history by its last position, though that was written while they waited for it", async () => {
     const [one, two] = nodes;
     // It has been told of a first position that is not the table's.
-    one.log.commit([{ seq: 1, tag: "gone", name: "noted", channelId: null, messageId: null, payload: null, at: 0 }]);
+    one.log.commit([{ seq: 1, tag: "gone", name: "noted", channel_id: null, message_id: null, payload: null, at: 0 }]);
     let release = () => {};
     const released = new Promise<void>((resolve) => {
       release = resolve;

@@ -36,13 +36,13 @@ export interface EventRecord {
   readonly seq: number;
   readonly tag: string;
   readonly name: string;
-  readonly channelId: number | null;
-  readonly messageId: number | null;
+  readonly channel_id: number | null;
+  readonly message_id: number | null;
   readonly payload: string | null;
   readonly at: number;
 }
 
-const columns = `seq, tag, name, channel_id as "channelId", message_id as "messageId", payload, at`;
+const columns = `seq, tag, name, channel_id, message_id, payload, at`;
 
 const ringEvents = 10_000;
 const ringBytes = 32 * 1024 * 1024;
@@ -56,7 +56,7 @@ function ringSize(event: LogEvent): number {
 }
 
 function toLogEvent(row: EventRecord): LogEvent {
-  const { seq, tag, name, channelId, messageId } = row;
+  const { seq, tag, name, channel_id: channelId, message_id: messageId } = row;
   const position = { seq, id: toCursor(seq, tag), name, channelId, messageId };
   return isInternal(name) ? { ...position, payload: null, internal: row.payload ?? "" } : { ...position, payload: row.payload };
 }

@@ -29,11 +29,11 @@ export const authRouter = router({
     .output(Session)
     .mutation(async ({ ctx, input }) => {
       const user = await findUserWithHash(ctx.read, input.username);
-      const right = await ctx.passwords.verify(input.password, user?.passwordHash);
+      const right = await ctx.passwords.verify(input.password, user?.password_hash);
       if (!right || !user) throw new AppError("UNAUTHORIZED", "Invalid details.");
       const expiresAt = ctx.clock.now() + ctx.rules.tokenTtlMs;
       const id = await ctx.write((transaction) =>
-        transaction.insert(SessionEntity, { userId: user.id, createdAt: transaction.now, expiresAt }),
+        transaction.insert(SessionEntity, { user_id: user.id, created_at: transaction.now, expires_at: expiresAt }),
       );
       return { user_id: user.id, token_value: await ctx.tokens.sign({ id, userId: user.id, expiresAt }), expires_at: expiresAt };
     }),

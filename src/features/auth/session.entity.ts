@@ -8,8 +8,8 @@ export const SessionEntity = defineEntity({
   tableName: "session",
   properties: {
     id: rowId(),
-    userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").index(),
-    createdAt: p.bigint("number"),
-    expiresAt: p.bigint("number").index(),
+    user_id: () => p.manyToOne(UserEntity).mapToPk().index(),
+    created_at: p.bigint("number"),
+    expires_at: p.bigint("number").index(),
   },
 });

@@ -11,7 +11,7 @@ export const ChannelEntity = defineEntity({
     title: p.text(),
     description: p.text(),
     /** Who made it; null for the two original ones. */
-    userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").nullable().index(),
+    user_id: () => p.manyToOne(UserEntity).mapToPk().nullable().index(),
   },
 });
 
@@ -20,7 +20,7 @@ export const RemovedChannelEntity = defineEntity({
   name: "RemovedChannel",
   tableName: "removed_channel",
   properties: {
-    channelId: () => p.manyToOne(ChannelEntity).mapToPk().fieldName("channel_id").index(false).primary().deleteRule("cascade"),
+    channel_id: () => p.manyToOne(ChannelEntity).mapToPk().index(false).primary().deleteRule("cascade"),
     /** The position of its `delete channel`. */
     seq: p.bigint("number"),
   },

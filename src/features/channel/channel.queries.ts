@@ -1,16 +1,13 @@
 /** Look-ups of channels that other features use too. */
 import type { Read } from "../../core/context.ts";
+import { AppError } from "../../core/errors.ts";
 import { visible } from "../../core/visible.ts";
 
-export interface ChannelRecord {
-  id: number;
-  title: string;
-  description: string;
-  userId: number | null;
+export function noSuchChannel(): AppError {
+  return new AppError("NOT_FOUND", "There is no such channel.");
 }
 
-export const channelColumns = `id, title, description, user_id as "userId"`;
-
-export function findChannel(read: Read, id: number): Promise<ChannelRecord | undefined> {
-  return read.get(`select ${channelColumns} from ${visible("channel")} where id = ?`, [id]);
+/** @throws AppError NOT_FOUND where there is no channel of this id. */
+export async function requireChannel(read: Read, id: number): Promise<void> {
+  if (!(await read.get(`select id from ${visible("channel")} where id = ?`, [id]))) throw noSuchChannel();
 }

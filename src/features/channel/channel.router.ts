@@ -1,13 +1,14 @@
 /** The noun `channel`: its shape, its events, its procedures. */
 import { z } from "zod";
-import type { Caller, Transaction } from "../../core/context.ts";
+import type { Caller, Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
 import { readPage } from "../../core/paging.ts";
+import { readResource } from "../../core/resource.ts";
 import { forwardPage, Id, text } from "../../core/schema.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { ChannelEntity, RemovedChannelEntity } from "./channel.entity.ts";
-import { type ChannelRecord, channelColumns, findChannel } from "./channel.queries.ts";
+import { noSuchChannel } from "./channel.queries.ts";
 
 const Title = text(1, 64, { blank: false }).describe("1 to 64 characters, not blank.");
 const Description = text(0, 1_000).default("").describe("At most 1,000 characters.");
@@ -28,16 +29,17 @@ export const channelEvents = [
 ] as const;
 const [postChannel, putChannel, deleteChannel] = channelEvents;
 
-function toChannel(row: ChannelRecord): z.infer<typeof Channel> {
-  return { id: row.id, title: row.title, description: row.description, user_id: row.userId };
+async function find(read: Read, id: number): Promise<z.infer<typeof Channel>> {
+  const channel = await readResource(read, Channel, "channel", id);
+  if (!channel) throw noSuchChannel();
+  return channel;
 }
 
 /** The channel, if this caller may change it. */
-async function findOwn(transaction: Transaction, id: number, caller: Caller): Promise<ChannelRecord> {
-  const row = await transaction.find(ChannelEntity, { id });
-  if (!row) throw new AppError("NOT_FOUND", "There is no such channel.");
-  if (row.userId !== caller.userId && !caller.admin) throw new AppError("FORBIDDEN", "Only its maker or an admin may do this.");
-  return { id, title: row.title, description: row.description, userId: row.userId ?? null };
+async function findOwn(read: Read, id: number, caller: Caller): Promise<z.infer<typeof Channel>> {
+  const channel = await find(read, id);
+  if (channel.user_id !== caller.userId && !caller.admin) throw new AppError("FORBIDDEN", "Only its maker or an admin may do this.");
+  return channel;
 }
 
 export const channelRouter = router({
@@ -48,10 +50,7 @@ export const channelRouter = router({
     })
     .input(z.object(forwardPage).prefault({}))
     .output(z.array(Channel))
-    .query(async ({ ctx, input }) => {
-      const rows = await readPage<ChannelRecord>(ctx, { columns: channelColumns, table: "channel", where: [], from: "first" }, input);
-      return rows.map(toChannel);
-    }),
+    .query(({ ctx, input }) => readPage(ctx, { shape: Channel, table: "channel", where: [], from: "first" }, input)),
 
   get: readProcedure
     .meta({
@@ -60,11 +59,7 @@ export const channelRouter = router({
     })
     .input(z.object({ id: Id }))
     .output(Channel)
-    .query(async ({ ctx, input }) => {
-      const row = await findChannel(ctx.read, input.id);
-      if (!row) throw new AppError("NOT_FOUND", "There is no such channel.");
-      return toChannel(row);
-    }),
+    .query(({ ctx, input }) => find(ctx.read, input.id)),
 
   post: signedInProcedure
     .meta({
@@ -75,9 +70,9 @@ export const channelRouter = router({
     .output(Channel)
     .mutation(({ ctx, input }) =>
       ctx.write(async (transaction) => {
-        const values = { title: input.title, description: input.description, userId: ctx.caller.userId };
-        const channel = toChannel({ id: await transaction.insert(ChannelEntity, values), ...values });
-        transaction.append(postChannel, channel, { channelId: channel.id });
+        const row = { ...input, user_id: ctx.caller.userId };
+        const channel = { id: await transaction.insert(ChannelEntity, row), ...row };
+        transaction.append(postChannel, channel, { channel_id: channel.id });
         return channel;
       }),
     ),
@@ -95,12 +90,11 @@ export const channelRouter = router({
     })
     .input(z.object({ id: Id, title: Title, description: Description }))
     .output(Channel)
-    .mutation(({ ctx, input: { id, title, description } }) =>
+    .mutation(({ ctx, input: { id, ...changes } }) =>
       ctx.write(async (transaction) => {
-        const row = await findOwn(transaction, id, ctx.caller);
-        await transaction.update(ChannelEntity, { id }, { title, description });
-        const channel = toChannel({ ...row, title, description });
-        transaction.append(putChannel, channel, { channelId: id });
+        const channel = { ...(await findOwn(transaction, id, ctx.caller)), ...changes };
+        await transaction.update(ChannelEntity, { id }, changes);
+        transaction.append(putChannel, channel, { channel_id: id });
         return channel;
       }),
     ),
@@ -121,9 +115,9 @@ export const channelRouter = router({
     .mutation(({ ctx, input: { id } }) =>
       ctx.write(async (transaction) => {
         await findOwn(transaction, id, ctx.caller);
-        transaction.blank({ channelId: id });
-        const seq = transaction.append(deleteChannel, { id }, { channelId: id });
-        await transaction.insert(RemovedChannelEntity, { channelId: id, seq });
+        transaction.blank({ channel_id: id });
+        const seq = transaction.append(deleteChannel, { id }, { channel_id: id });
+        await transaction.insert(RemovedChannelEntity, { channel_id: id, seq });
       }),
     ),
 });

@@ -7,16 +7,16 @@ import { UserEntity } from "../user/user.entity.ts";
 export const MessageEntity = defineEntity({
   name: "Message",
   tableName: "message",
-  indexes: [{ properties: ["channelId", "id"] }, { properties: ["userId", "id"] }, { properties: ["channelId", "userId", "id"] }],
+  indexes: [{ properties: ["channel_id", "id"] }, { properties: ["user_id", "id"] }, { properties: ["channel_id", "user_id", "id"] }],
   properties: {
     /** Taken from the counter row, in commit order. */
     id: rowId(),
-    channelId: () => p.manyToOne(ChannelEntity).mapToPk().fieldName("channel_id").index(false).deleteRule("cascade"),
-    userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").index(false),
-    messageText: p.text(),
+    channel_id: () => p.manyToOne(ChannelEntity).mapToPk().index(false).deleteRule("cascade"),
+    user_id: () => p.manyToOne(UserEntity).mapToPk().index(false),
+    message_text: p.text(),
     time: p.bigint("number"),
-    editedAt: p.bigint("number").nullable(),
-    clientMessageId: p.text().nullable(),
+    edited_at: p.bigint("number").nullable(),
+    client_message_id: p.text().nullable(),
   },
 });
 
@@ -25,10 +25,10 @@ export const MessageKeyEntity = defineEntity({
   name: "MessageKey",
   tableName: "message_key",
   properties: {
-    userId: () => p.manyToOne(UserEntity).mapToPk().fieldName("user_id").index(false).primary(),
-    clientMessageId: p.string().length(64).primary(),
-    messageId: p.bigint("number"),
+    user_id: () => p.manyToOne(UserEntity).mapToPk().index(false).primary(),
+    client_message_id: p.string().length(64).primary(),
+    message_id: p.bigint("number"),
     /** SHA-256 of what was posted, to tell a retry from another message under the same key. */
-    bodyHash: p.string().length(64),
+    body_hash: p.string().length(64),
   },
 });

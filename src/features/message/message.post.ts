@@ -3,15 +3,12 @@ import { createHash } from "node:crypto";
 import type { Batch, BatchReads } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { type EventDefinition, loggedEvent } from "../../core/events/event.ts";
-import { type MessageRecord, messageColumns } from "./message.queries.ts";
-import { Message, toMessage } from "./message.shape.ts";
+import { columnsOf, type Row, toResource, toRow } from "../../core/resource.ts";
+import { noSuchChannel } from "../channel/channel.queries.ts";
+import { Message } from "./message.shape.ts";
 
-export interface Post {
-  readonly userId: number;
-  readonly channelId: number;
-  readonly messageText: string;
-  readonly clientMessageId: string | null;
-}
+/** What a client posts, and for whom. */
+export type Post = Omit<Message, "id" | "time">;
 
 export interface Posted {
   readonly message: Message;
@@ -19,15 +16,23 @@ export interface Posted {
   readonly repeated: boolean;
 }
 
-interface KeyRecord {
-  userId: number;
-  clientMessageId: string;
-  messageId: number;
-  bodyHash: string;
+type MessageRow = Row<typeof Message>;
+
+interface KeyRow {
+  user_id: number;
+  client_message_id: string;
+  message_id: number;
+  body_hash: string;
 }
 
-function bodyHash({ channelId, messageText }: Post): string {
-  return createHash("sha256").update(`${channelId}\n${messageText}`).digest("hex");
+interface Known {
+  readonly channels: ReadonlySet<number>;
+  readonly keys: Map<string, KeyRow>;
+  readonly messages: Map<number, MessageRow>;
+}
+
+function hashBody({ channel_id, message_text }: Post): string {
+  return createHash("sha256").update(`${channel_id}\n${message_text}`).digest("hex");
 }
 
 /** Numbers hold no colon, so no two keys meet. */
@@ -36,43 +41,36 @@ function keyOf(userId: number, clientMessageId: string): string {
 }
 
 async function findChannels(reads: BatchReads, posts: readonly Post[]): Promise<Set<number>> {
-  const ids = new Set(posts.map((post) => post.channelId));
+  const ids = [...new Set(posts.map((post) => post.channel_id))];
   const rows = await reads.findMany<{ id: number }>(
     "channel",
     "id",
     ["id"],
-    [...ids].map((id) => [id]),
+    ids.map((id) => [id]),
   );
   return new Set(rows.map((row) => row.id));
 }
 
 /** What the keys of these posts have posted before, and those messages as they are now. */
-async function findRepeated(reads: BatchReads, posts: readonly Post[]) {
-  const wanted = posts.flatMap((post) => (post.clientMessageId === null ? [] : [[post.userId, post.clientMessageId]]));
-  const columns = `user_id as "userId", client_message_id as "clientMessageId", message_id as "messageId", body_hash as "bodyHash"`;
-  const rows = await reads.findMany<KeyRecord>("message_key", columns, ["user_id", "client_message_id"], wanted);
-  const messages = await reads.findMany<MessageRecord>(
+async function findRepeated(reads: BatchReads, posts: readonly Post[]): Promise<Omit<Known, "channels">> {
+  const wanted = posts.flatMap((post) => (post.client_message_id === undefined ? [] : [[post.user_id, post.client_message_id]]));
+  const keys = await reads.findMany<KeyRow>("message_key", "*", ["user_id", "client_message_id"], wanted);
+  const messages = await reads.findMany<MessageRow>(
     "message",
-    messageColumns,
+    columnsOf(Message),
     ["id"],
-    rows.map((row) => [row.messageId]),
+    keys.map((key) => [key.message_id]),
   );
   return {
-    keys: new Map(rows.map((row) => [keyOf(row.userId, row.clientMessageId), row])),
+    keys: new Map(keys.map((key) => [keyOf(key.user_id, key.client_message_id), key])),
     messages: new Map(messages.map((row) => [row.id, row])),
   };
-}
-
-interface Known {
-  readonly channels: ReadonlySet<number>;
-  readonly keys: Map<string, KeyRecord>;
-  readonly messages: Map<number, MessageRecord>;
 }
 
 export const postMessages: Batch<Post, Known, Posted> & { event: EventDefinition<"post message", typeof Message> } = {
   event: loggedEvent("post message", Message, "A message was posted."),
 
-  sizeOf: ({ messageText }) => messageText.length,
+  sizeOf: ({ message_text }) => message_text.length,
 
   async read(reads, posts) {
     const [channels, repeated] = await Promise.all([findChannels(reads, posts), findRepeated(reads, posts)]);
@@ -80,51 +78,35 @@ export const postMessages: Batch<Post, Known, Posted> & { event: EventDefinition
   },
 
   write(writes, posts, { channels, keys, messages }) {
-    const newMessages: MessageRecord[] = [];
-    const newKeys: KeyRecord[] = [];
+    const newMessages: MessageRow[] = [];
+    const newKeys: KeyRow[] = [];
 
     const results = posts.map((post): Posted | AppError => {
-      const { userId, channelId, messageText, clientMessageId } = post;
-      const key = clientMessageId === null ? undefined : keyOf(userId, clientMessageId);
+      const { user_id, channel_id, client_message_id } = post;
+      const key = client_message_id === undefined ? undefined : keyOf(user_id, client_message_id);
       const before = key === undefined ? undefined : keys.get(key);
       if (before) {
-        const message = messages.get(before.messageId);
-        if (before.bodyHash !== bodyHash(post)) return new AppError("CONFLICT", "This client_message_id has posted another message.");
+        const message = messages.get(before.message_id);
+        if (before.body_hash !== hashBody(post)) return new AppError("CONFLICT", "This client_message_id has posted another message.");
         if (!message) return new AppError("CONFLICT", "The message of this client_message_id was deleted.");
-        return { message: toMessage(message), repeated: true };
+        return { message: toResource(Message, message), repeated: true };
       }
-      if (!channels.has(channelId)) return new AppError("NOT_FOUND", "There is no such channel.");
-      const row = {
-        id: writes.nextMessageId(),
-        channelId,
-        userId,
-        messageText,
-        time: writes.now,
-        editedAt: null,
-        clientMessageId,
-      };
+      if (!channels.has(channel_id)) return noSuchChannel();
+      const message = { id: writes.nextMessageId(), time: writes.now, ...post };
+      const row = toRow(Message, message);
       newMessages.push(row);
-      if (key !== undefined && clientMessageId !== null) {
-        const record = { userId, clientMessageId, messageId: row.id, bodyHash: bodyHash(post) };
-        newKeys.push(record);
-        keys.set(key, record);
+      if (key !== undefined && client_message_id !== undefined) {
+        const keyRow = { user_id, client_message_id, message_id: row.id, body_hash: hashBody(post) };
+        newKeys.push(keyRow);
+        keys.set(key, keyRow);
         messages.set(row.id, row);
       }
-      const message = toMessage(row);
-      writes.append(postMessages.event, message, { channelId, messageId: row.id });
+      writes.append(postMessages.event, message, { channel_id, message_id: row.id });
       return { message, repeated: false };
     });
 
-    writes.insertMany(
-      "message",
-      ["id", "channel_id", "user_id", "message_text", "time", "client_message_id"],
-      newMessages.map((row) => [row.id, row.channelId, row.userId, row.messageText, row.time, row.clientMessageId]),
-    );
-    writes.insertMany(
-      "message_key",
-      ["user_id", "client_message_id", "message_id", "body_hash"],
-      newKeys.map((row) => [row.userId, row.clientMessageId, row.messageId, row.bodyHash]),
-    );
+    writes.insertMany("message", newMessages);
+    writes.insertMany("message_key", newKeys);
     return results;
   },
 };

@@ -1,15 +1,15 @@
 /** The noun `message`: its shape, its events, its procedures. */
 import { z } from "zod";
-import type { Transaction } from "../../core/context.ts";
+import type { Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
 import { readPage } from "../../core/paging.ts";
+import { readResource } from "../../core/resource.ts";
 import { Id, newestPage, oneDirection, oneDirectionMessage, text } from "../../core/schema.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { MessageEntity } from "./message.entity.ts";
 import { postMessages } from "./message.post.ts";
-import { findMessage, type MessageRecord, messageColumns } from "./message.queries.ts";
-import { Message, toMessage } from "./message.shape.ts";
+import { Message } from "./message.shape.ts";
 
 const MessageText = text(1, 10_000, { blank: false }).describe("1 to 10,000 characters, not blank; comes back exactly as sent.");
 const ClientMessageId = text(1, 64).describe("Makes posting repeatable: unique per user. The header `Idempotency-Key` does the same.");
@@ -18,11 +18,10 @@ const putMessage = loggedEvent("put message", Message, "A message was changed.")
 const deleteMessage = loggedEvent("delete message", z.object({ id: Id, channel_id: Id }), "A message was removed.");
 export const messageEvents = [postMessages.event, putMessage, deleteMessage] as const;
 
-async function find(transaction: Transaction, id: number): Promise<MessageRecord> {
-  const row = await transaction.find(MessageEntity, { id });
-  if (!row) throw new AppError("NOT_FOUND", "There is no such message.");
-  const { channelId, userId, messageText, time, editedAt, clientMessageId } = row;
-  return { id, channelId, userId, messageText, time, editedAt: editedAt ?? null, clientMessageId: clientMessageId ?? null };
+async function find(read: Read, id: number): Promise<Message> {
+  const message = await readResource(read, Message, "message", id);
+  if (!message) throw new AppError("NOT_FOUND", "There is no such message.");
+  return message;
 }
 
 export const messageRouter = router({
@@ -43,12 +42,11 @@ export const messageRouter = router({
         .prefault({}),
     )
     .output(z.array(Message))
-    .query(async ({ ctx, input }) => {
+    .query(({ ctx, input }) => {
       const where = [];
       if (input.channel_id !== undefined) where.push({ column: "channel_id", value: input.channel_id });
       if (input.user_id !== undefined) where.push({ column: "user_id", value: input.user_id });
-      const rows = await readPage<MessageRecord>(ctx, { columns: messageColumns, table: "message", where, from: "newest" }, input);
-      return rows.map(toMessage);
+      return readPage(ctx, { shape: Message, table: "message", where, from: "newest" }, input);
     }),
 
   get: readProcedure
@@ -58,11 +56,7 @@ export const messageRouter = router({
     })
     .input(z.object({ id: Id }))
     .output(Message)
-    .query(async ({ ctx, input }) => {
-      const row = await findMessage(ctx.read, input.id);
-      if (!row) throw new AppError("NOT_FOUND", "There is no such message.");
-      return toMessage(row);
-    }),
+    .query(({ ctx, input }) => find(ctx.read, input.id)),
 
   post: signedInProcedure
     .meta({
@@ -72,12 +66,7 @@ export const messageRouter = router({
     .input(z.object({ channel_id: Id, message_text: MessageText, client_message_id: ClientMessageId.optional() }))
     .output(Message)
     .mutation(async ({ ctx, input }) => {
-      const { message, repeated } = await ctx.writeBatch(postMessages, {
-        userId: ctx.caller.userId,
-        channelId: input.channel_id,
-        messageText: input.message_text,
-        clientMessageId: input.client_message_id ?? null,
-      });
+      const { message, repeated } = await ctx.writeBatch(postMessages, { ...input, user_id: ctx.caller.userId });
       if (repeated) ctx.reply.status = 200;
       else ctx.presence.stopTyping(message.channel_id, message.user_id);
       return message;
@@ -90,14 +79,14 @@ export const messageRouter = router({
     })
     .input(z.object({ id: Id, message_text: MessageText }))
     .output(Message)
-    .mutation(({ ctx, input: { id, message_text: messageText } }) =>
+    .mutation(({ ctx, input: { id, message_text } }) =>
       ctx.write(async (transaction) => {
-        const row = await find(transaction, id);
-        if (row.userId !== ctx.caller.userId) throw new AppError("FORBIDDEN", "Only its author may do this.");
-        const editedAt = transaction.now;
-        await transaction.update(MessageEntity, { id }, { messageText, editedAt });
-        const message = toMessage({ ...row, messageText, editedAt });
-        transaction.append(putMessage, message, { channelId: row.channelId, messageId: id });
+        const before = await find(transaction, id);
+        if (before.user_id !== ctx.caller.userId) throw new AppError("FORBIDDEN", "Only its author may do this.");
+        const changes = { message_text, edited_at: transaction.now };
+        await transaction.update(MessageEntity, { id }, changes);
+        const message = { ...before, ...changes };
+        transaction.append(putMessage, message, { channel_id: message.channel_id, message_id: id });
         return message;
       }),
     ),
@@ -117,12 +106,11 @@ export const messageRouter = router({
     .output(z.void())
     .mutation(({ ctx, input: { id } }) =>
       ctx.write(async (transaction) => {
-        const row = await find(transaction, id);
-        if (row.userId !== ctx.caller.userId && !ctx.caller.admin)
-          throw new AppError("FORBIDDEN", "Only its author or an admin may do this.");
+        const { user_id, channel_id } = await find(transaction, id);
+        if (user_id !== ctx.caller.userId && !ctx.caller.admin) throw new AppError("FORBIDDEN", "Only its author or an admin may do this.");
         await transaction.remove(MessageEntity, { id });
-        transaction.blank({ messageId: id });
-        transaction.append(deleteMessage, { id, channel_id: row.channelId }, { channelId: row.channelId, messageId: id });
+        transaction.blank({ message_id: id });
+        transaction.append(deleteMessage, { id, channel_id }, { channel_id, message_id: id });
       }),
     ),
 });

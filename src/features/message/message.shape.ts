@@ -1,7 +1,6 @@
-/** A message as it goes out. */
+/** Owns the shape of a message, in the table and on every wire. */
 import { z } from "zod";
 import { Id, Time } from "../../core/schema.ts";
-import type { MessageRecord } from "./message.queries.ts";
 
 export const Message = z
   .object({
@@ -16,15 +15,3 @@ export const Message = z
   .meta({ id: "Message" });
 
 export type Message = z.infer<typeof Message>;
-
-export function toMessage(row: MessageRecord): Message {
-  return {
-    id: row.id,
-    channel_id: row.channelId,
-    user_id: row.userId,
-    message_text: row.messageText,
-    time: row.time,
-    ...(row.editedAt !== null && { edited_at: row.editedAt }),
-    ...(row.clientMessageId !== null && { client_message_id: row.clientMessageId }),
-  };
-}

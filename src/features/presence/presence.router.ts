@@ -1,16 +1,10 @@
 /** Who is in a channel and who is typing there: procedures of the noun `channel` about the moment, nothing of it stored. */
 import { z } from "zod";
-import type { Context } from "../../core/context.ts";
-import { AppError } from "../../core/errors.ts";
 import { latest } from "../../core/latest.ts";
 import { Id } from "../../core/schema.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
-import { findChannel } from "../channel/channel.queries.ts";
+import { requireChannel } from "../channel/channel.queries.ts";
 import { ChannelUsers } from "./presence.events.ts";
-
-async function requireChannel(ctx: Context, id: number): Promise<void> {
-  if (!(await findChannel(ctx.read, id))) throw new AppError("NOT_FOUND", "There is no such channel.");
-}
 
 export const presenceRouter = router({
   users: readProcedure
@@ -21,7 +15,7 @@ export const presenceRouter = router({
     .input(z.object({ id: Id }))
     .output(ChannelUsers)
     .query(async ({ ctx, input: { id } }) => {
-      await requireChannel(ctx, id);
+      await requireChannel(ctx.read, id);
       return { channel_id: id, users: ctx.presence.users(id) };
     }),
 
@@ -39,7 +33,7 @@ export const presenceRouter = router({
     .input(z.object({ id: Id }))
     .output(z.void())
     .mutation(async ({ ctx, input: { id } }) => {
-      await requireChannel(ctx, id);
+      await requireChannel(ctx.read, id);
       const { userId } = ctx.caller;
       ctx.presence.startTyping(id, userId);
       ctx.socket?.onClose(`typing:${id}`, () => ctx.presence.stopTyping(id, userId));
@@ -59,7 +53,7 @@ export const presenceRouter = router({
     .input(z.object({ id: Id }))
     .output(z.void())
     .mutation(async ({ ctx, input: { id } }) => {
-      await requireChannel(ctx, id);
+      await requireChannel(ctx.read, id);
       ctx.presence.stopTyping(id, ctx.caller.userId);
     }),
 
@@ -69,7 +63,7 @@ export const presenceRouter = router({
     input: { id },
     signal,
   }): AsyncGenerator<z.infer<typeof ChannelUsers>, void> {
-    await requireChannel(ctx, id);
+    await requireChannel(ctx.read, id);
     const leave = ctx.presence.enter(id, ctx.caller.userId);
     const changes = latest<number[]>(signal);
     const unwatch = ctx.presence.watch(id, (users) => (users ? changes.set(users) : changes.end()));

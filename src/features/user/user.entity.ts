@@ -9,10 +9,10 @@ export const UserEntity = defineEntity({
     id: rowId(),
     username: p.string().length(64),
     /** The name in lower case: names are unique whatever their case. */
-    usernameKey: p.string().length(64).unique(),
-    passwordHash: p.text(),
+    username_key: p.string().length(64).unique(),
+    password_hash: p.text(),
     /** Was the first user made on this machine while ADMIN was not set. */
     admin: p.boolean().default(false),
-    createdAt: p.bigint("number"),
+    created_at: p.bigint("number"),
   },
 });

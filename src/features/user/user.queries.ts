@@ -1,19 +1,14 @@
 /** Look-ups of users that other features use too. */
 import type { Caller, Read, Rules } from "../../core/context.ts";
 
-export interface UserRecord {
-  id: number;
-  username: string;
-}
-
 /** Names are unique whatever their case; this is the form they are compared in. */
 export function usernameKey(username: string): string {
   // Of ASCII letters only: lower case of more would make one name of two that people see apart, K and the Kelvin sign for example.
   return username.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
 
-export function findUserWithHash(read: Read, username: string): Promise<(UserRecord & { passwordHash: string }) | undefined> {
-  return read.get(`select id, username, password_hash as "passwordHash" from "user" where username_key = ?`, [usernameKey(username)]);
+export function findUserWithHash(read: Read, username: string): Promise<{ id: number; password_hash: string } | undefined> {
+  return read.get(`select id, password_hash from "user" where username_key = ?`, [usernameKey(username)]);
 }
 
 /** The user who holds a session, while it lasts. Where `ADMIN` is set, the name alone tells who is admin. */

@@ -4,10 +4,11 @@ import type { Context, Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
 import { readPage } from "../../core/paging.ts";
+import { readResource } from "../../core/resource.ts";
 import { forwardPage, Id, Storable } from "../../core/schema.ts";
 import { openProcedure, readProcedure, router } from "../../core/trpc.ts";
 import { UserEntity } from "./user.entity.ts";
-import { type UserRecord, usernameKey } from "./user.queries.ts";
+import { usernameKey } from "./user.queries.ts";
 
 const Username = z
   .string("Invalid username.")
@@ -19,14 +20,10 @@ const Password = Storable.refine(
   "Must be 8 to 1024 bytes long.",
 ).describe("8 to 1024 bytes of UTF-8; every byte counts.");
 
-export const User = z.object({ id: Id, username: z.string() }).meta({ id: "User" });
+const User = z.object({ id: Id, username: z.string() }).meta({ id: "User" });
 
 export const userEvents = [loggedEvent("post user", User, "A user was made.")] as const;
 const [postUser] = userEvents;
-
-function toUser(row: UserRecord): z.infer<typeof User> {
-  return { id: row.id, username: row.username };
-}
 
 /** Whether this request makes the admin, where there is none: by name where `ADMIN` is set, else the first one from this machine. */
 async function becomesAdmin(ctx: Context, read: Read, username: string): Promise<boolean> {
@@ -59,10 +56,9 @@ export const userRouter = router({
         .prefault({}),
     )
     .output(z.array(User))
-    .query(async ({ ctx, input }) => {
+    .query(({ ctx, input }) => {
       const where = input.username === undefined ? [] : [{ column: "username_key", value: usernameKey(input.username) }];
-      const rows = await readPage<UserRecord>(ctx, { columns: "id, username", table: "user", where, from: "first" }, input);
-      return rows.map(toUser);
+      return readPage(ctx, { shape: User, table: "user", where, from: "first" }, input);
     }),
 
   get: readProcedure
@@ -70,9 +66,9 @@ export const userRouter = router({
     .input(z.object({ id: Id }))
     .output(User)
     .query(async ({ ctx, input }) => {
-      const row = await ctx.read.get<UserRecord>(`select id, username from "user" where id = ?`, [input.id]);
-      if (!row) throw new AppError("NOT_FOUND", "There is no such user.");
-      return toUser(row);
+      const user = await readResource(ctx.read, User, "user", input.id);
+      if (!user) throw new AppError("NOT_FOUND", "There is no such user.");
+      return user;
     }),
 
   post: openProcedure
@@ -85,12 +81,12 @@ export const userRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { username, password } = input;
       await requireSignUp(ctx, ctx.read, username);
-      const passwordHash = await ctx.passwords.hash(password);
+      const password_hash = await ctx.passwords.hash(password);
       return ctx.write(async (transaction) => {
         await requireSignUp(ctx, transaction, username);
         const admin = await becomesAdmin(ctx, transaction, username);
-        const createdAt = transaction.now;
-        const id = await transaction.insert(UserEntity, { username, usernameKey: usernameKey(username), passwordHash, admin, createdAt });
+        const row = { username, username_key: usernameKey(username), password_hash, admin, created_at: transaction.now };
+        const id = await transaction.insert(UserEntity, row);
         const user = { id, username };
         transaction.append(postUser, user);
         return user;

@@ -1,0 +1,64 @@
+/** Owns how a row becomes a resource: the shape names the columns, and an optional field without a value is left out. */
+import type { z } from "zod";
+import type { Read } from "./context.ts";
+import { visible } from "./visible.ts";
+
+/** A row with the columns of a shape: the database has null where an optional field has no value. */
+export type Row<Shape extends z.ZodObject> = {
+  [Name in keyof z.output<Shape>]-?: undefined extends z.output<Shape>[Name]
+    ? Exclude<z.output<Shape>[Name], undefined> | null
+    : z.output<Shape>[Name];
+};
+
+interface Columns {
+  readonly list: string;
+  readonly names: readonly string[];
+  readonly optional: ReadonlySet<string>;
+}
+
+const known = new WeakMap<z.ZodObject, Columns>();
+
+function describe(shape: z.ZodObject): Columns {
+  let columns = known.get(shape);
+  if (!columns) {
+    const names = Object.keys(shape.shape);
+    const optional = new Set(names.filter((name) => shape.shape[name]?.safeParse(undefined).success));
+    columns = { names, optional, list: names.map((name) => `"${name}"`).join(", ") };
+    known.set(shape, columns);
+  }
+  return columns;
+}
+
+/** The columns of a shape, as a select list. */
+export function columnsOf(shape: z.ZodObject): string {
+  return describe(shape).list;
+}
+
+/** The row that holds these values: a field without one is null in it. */
+export function toRow<Shape extends z.ZodObject>(shape: Shape, values: z.output<NoInfer<Shape>>): Row<Shape> {
+  const row: Record<string, unknown> = {};
+  for (const name of describe(shape).names) row[name] = (values as Record<string, unknown>)[name] ?? null;
+  return row as Row<Shape>;
+}
+
+/** The resource that a row holds. Other columns of the row stay behind. */
+export function toResource<Shape extends z.ZodObject>(shape: Shape, row: Row<NoInfer<Shape>>): z.output<Shape> {
+  const { names, optional } = describe(shape);
+  const resource: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = (row as Record<string, unknown>)[name];
+    if (value !== null || !optional.has(name)) resource[name] = value;
+  }
+  return resource as z.output<Shape>;
+}
+
+/** The resource with this id, if there is one to see. */
+export async function readResource<Shape extends z.ZodObject>(
+  read: Read,
+  shape: Shape,
+  table: string,
+  id: number,
+): Promise<z.output<Shape> | undefined> {
+  const row = await read.get<Row<Shape>>(`select ${columnsOf(shape)} from ${visible(table)} where id = ?`, [id]);
+  return row && toResource(shape, row);
+}
