@@ -14,7 +14,7 @@ import { startServer, type TestServer } from "./support/server.ts";
 const maxAnswerBytes = 1024 * 1024;
 const count = 60;
 /** The largest message there is: each character is six bytes of JSON. */
-const large = "\u0001".repeat(10_000);
+const large = `x${"\u0001".repeat(9_999)}`;
 
 const upTo = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 const ids = ({ body }: Answer): number[] => body.map(({ id }: { id: number }) => id);

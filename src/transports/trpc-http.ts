@@ -1,19 +1,19 @@
-/** Owns tRPC over HTTP: what a call may look like is settled here, tRPC's own adapter only runs it. */
-import { getErrorShape, getTRPCErrorFromUnknown } from "@trpc/server";
+/** Owns tRPC over HTTP: which calls a request makes, on whose behalf, and with what input. Subscriptions are tRPC's own adapter's to run. */
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../api.ts";
 import type { Context, Origin } from "../core/context.ts";
-import { AppError, describeError } from "../core/errors.ts";
+import { AppError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
 import { findCaller } from "./caller.ts";
 import type { Connections } from "./connections.ts";
 import { streamCacheControl } from "./event-stream.ts";
 import { parseJson, readBody, readJsonText, readToken, single, type Target } from "./gate.ts";
-import { type Exchange, isPreflight, methodNotAllowed, sendError, sendOptions } from "./http.ts";
+import { type Exchange, isPreflight, methodNotAllowed, send, sendError, sendOptions } from "./http.ts";
 import { definitions } from "./procedures.ts";
+import { answerCall, errorShape, maxBatchSize } from "./trpc-answer.ts";
+import { sendAnswer, sendBatch } from "./trpc-batch.ts";
 
-const maxBatchSize = 20;
-/** The parameters tRPC's adapter gets to see. */
+/** The parameters that tRPC's adapter gets to see. */
 const adapterParameters = ["batch", "input", "lastEventId"];
 
 export interface TrpcHttpOptions {
@@ -28,15 +28,33 @@ interface Call {
   /** The procedures, in the order of the batch. */
   readonly paths: readonly string[];
   readonly type: "query" | "mutation" | "subscription" | undefined;
+  readonly batched: boolean;
 }
 
 function readCall({ query }: Target, path: string): Call {
-  const paths = single(query, "batch") === "1" ? path.split(",") : [path];
+  const batched = single(query, "batch") === "1";
+  const paths = batched ? path.split(",") : [path];
   if (paths.length > maxBatchSize) throw new AppError("BAD_REQUEST", `A batch has at most ${maxBatchSize} calls.`);
   const types = new Set(paths.flatMap((name) => definitions.get(name)?.type ?? []));
   if (types.size > 1) throw new AppError("BAD_REQUEST", "Queries and mutations cannot stand in one batch.");
   const [type] = types;
-  return { paths, type };
+  return { paths, type, batched };
+}
+
+/** The inputs of the calls, by their place in the batch. */
+function readInputs(text: string | undefined, batched: boolean): object {
+  if (!text) return [];
+  const inputs = parseJson(text, "input");
+  if (!batched) return [inputs];
+  if (typeof inputs !== "object" || inputs === null || Array.isArray(inputs))
+    throw new AppError("BAD_REQUEST", "The input of a batch must be an object: each call's input by its place.");
+  return inputs;
+}
+
+/** Whether the client takes answers as lines, each when it is there: tRPC's `httpBatchStreamLink`. */
+function takesLines({ headers }: Exchange["request"]): boolean {
+  const accept = headers["trpc-accept"] ?? headers.accept ?? "";
+  return [accept].flat().some((types) => types.split(",").some((type) => type.trim() === "application/jsonl"));
 }
 
 /** The token of the connection parameters: where an event source, which can set no headers, has it. */
@@ -90,24 +108,47 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
     const [caller] = await Promise.all([findCaller(call.paths, () => tokenOf(exchange), verify), reads && fresh()]);
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const context = createContext(services, { caller, origin: originOf(request), requestId });
-    if (call.type === "subscription" && request.method === "GET") takeSlot(exchange, context);
+    const input = text ?? single(target.query, "input");
+    if (request.method === "HEAD") send(response, 204);
+    else if (call.type === "subscription") await follow(exchange, path, context);
+    else await answer(exchange, call, input, context);
+  }
+
+  async function answer({ request, response }: Exchange, call: Call, input: string | undefined, context: Context): Promise<void> {
+    const { paths, type = "unknown", batched } = call;
+    const lines = takesLines(request);
+    if (lines && !batched) throw new AppError("BAD_REQUEST", "What is streamed must be a batch; it may be a batch of one.");
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    let inputs: object | undefined;
+    const calls = paths.map((path, index) => () => {
+      const getRawInput = async (): Promise<unknown> => {
+        inputs ??= readInputs(input, batched);
+        return Object.hasOwn(inputs, index) ? (inputs as Record<number, unknown>)[index] : undefined;
+      };
+      return answerCall({ path, type, context, getRawInput, signal: gone.signal });
+    });
+    response.appendHeader("Vary", "trpc-accept, accept");
+    const [only] = calls;
+    if (only && !batched) return sendAnswer(response, await only());
+    await sendBatch(response, { calls, mutates: type === "mutation", lines });
+  }
+
+  async function follow(exchange: Exchange, path: string, context: Context): Promise<void> {
+    const { request, response, target } = exchange;
+    takeSlot(exchange, context);
     await nodeHTTPRequestHandler({
       router: appRouter,
-      // The body has been read, and a URL is built from the host; what has been checked is all that goes on.
+      // A URL is built from the host; what has been checked is all that goes on.
       req: Object.assign(request, {
         url: adapterUrl(path, target.query),
         headers: { ...request.headers, host: "localhost", "content-type": "application/json" },
-        body: text,
       }),
       res: response,
       path,
       createContext: async () => context,
-      responseMeta({ type, errors }) {
-        const seconds = errors.flatMap((error) => describeError(error).retryAfterSeconds ?? []);
-        // The adapter's own word for a stream lets it be kept.
-        const headers = { "cache-control": type === "subscription" ? streamCacheControl : "no-store" };
-        return { headers: seconds.length === 0 ? headers : { ...headers, "retry-after": String(Math.max(...seconds)) } };
-      },
+      // The adapter's own word for a stream lets it be kept.
+      responseMeta: () => ({ headers: { "cache-control": streamCacheControl } }),
     });
   }
 
@@ -118,16 +159,8 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
       await serve(exchange, path);
     } catch (error) {
       if (isPreflight(request)) throw error;
-      const { code } = sendError(response, error, () => ({
-        error: getErrorShape({
-          config: appRouter._def._config,
-          error: getTRPCErrorFromUnknown(error),
-          type: "unknown",
-          path,
-          input: undefined,
-          ctx: createContext(services, { caller: null, origin: originOf(request), requestId }),
-        }),
-      }));
+      const context = createContext(services, { caller: null, origin: originOf(request), requestId });
+      const { code } = sendError(response, error, () => ({ error: errorShape(error, { path, context }) }));
       if (code === "INTERNAL_SERVER_ERROR") services.logger.error({ err: error, request_id: requestId }, "a tRPC request failed");
     }
   };

@@ -15,8 +15,8 @@ import { closeCodes } from "./connections.ts";
 import type { Target } from "./gate.ts";
 import { callProcedure } from "./procedures.ts";
 import type { Connection, Protocol } from "./socket.ts";
+import { maxBatchSize } from "./trpc-answer.ts";
 
-const maxBatchSize = 20;
 /** Every frame of a subscription repeats its id. */
 const maxIdLength = 64;
 const paramsWithinMs = 10_000;

@@ -1,8 +1,9 @@
 /** tRPC over HTTP: the real client, and the frames it would never send. */
-import { createTRPCClient, httpBatchLink, httpLink, httpSubscriptionLink, TRPCClientError } from "@trpc/client";
+import { createTRPCClient, httpBatchLink, httpBatchStreamLink, httpLink, httpSubscriptionLink, TRPCClientError } from "@trpc/client";
 import { EventSource } from "eventsource";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { AppRouter } from "../../src/api.ts";
+import { largestBacklog } from "../support/backlog.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { Inbox } from "../support/wait.ts";
@@ -164,22 +165,82 @@ test.each(refusals)("refuses $name in tRPC's shape", async ({ path, method = "GE
   if (status === 401) expect(answer.headers.get("cache-control")).toBe("no-store");
 });
 
-test("a batch has at most 20 calls, each with its own answer", async () => {
+test("a batch has at most 100 calls, each with its own answer", async () => {
   const batch = (count: number) =>
     request(server, "GET", `/trpc/${Array(count).fill("channel.list").join(",")}?batch=1&input={"1":{"limit":"1"}}`);
-  const twenty = await batch(20);
-  expect(twenty.status).toBe(207);
-  expect(twenty.body).toHaveLength(20);
-  expect(twenty.body[0].result.data).toHaveLength(2);
-  expect(twenty.body[1].error.data).toMatchObject({
+  const hundred = await batch(100);
+  expect(hundred.status).toBe(207);
+  expect(hundred.body).toHaveLength(100);
+  expect(hundred.body[0].result.data).toHaveLength(2);
+  expect(hundred.body[1].error.data).toMatchObject({
     code: "BAD_REQUEST",
     path: "channel.list",
-    request_id: twenty.headers.get("x-request-id"),
+    request_id: hundred.headers.get("x-request-id"),
   });
-  const more = await batch(21);
+  const more = await batch(101);
   expect(more.status).toBe(400);
   expect(more.body.error.data).toMatchObject({ code: "BAD_REQUEST", request_id: more.headers.get("x-request-id") });
   expect((await request(server, "GET", "/trpc/channel.list,auth.logout?batch=1")).status).toBe(400);
+});
+
+test("a batch whose calls are all answered the same has that status", async () => {
+  const batch = (paths: string, input = {}) => request(server, "GET", `/trpc/${paths}?batch=1&input=${JSON.stringify(input)}`);
+  expect((await batch("channel.list,user.list")).status).toBe(200);
+  expect((await batch("channel.get,channel.get", { 0: { id: 999 }, 1: { id: 998 } })).status).toBe(404);
+  expect((await batch("nothing,nowhere")).status).toBe(404);
+  expect((await batch("channel.list,channel.get", { 1: { id: 999 } })).status).toBe(207);
+  const [listed] = (await batch("channel.list", [])).body;
+  expect(listed.error.data).toMatchObject({ code: "BAD_REQUEST", path: "channel.list" });
+});
+
+test("what is streamed as lines must be a batch", async () => {
+  const answer = await request(server, "GET", "/trpc/channel.list", { headers: { "trpc-accept": "application/jsonl" } });
+  expect(answer.status).toBe(400);
+  expect(answer.body.error.data).toMatchObject({ code: "BAD_REQUEST", path: "channel.list" });
+});
+
+describe.each([
+  ["httpBatchLink", httpBatchLink],
+  ["httpBatchStreamLink", httpBatchStreamLink],
+])("with %s", (_name, link) => {
+  const api = (token: string) =>
+    createTRPCClient<AppRouter>({ links: [link({ url: url(), headers: { authorization: `Bearer ${token}` } })] });
+
+  test("sixty queries of one tick are answered, each by its own", async () => {
+    const ids = Array.from({ length: 60 }, (_, index) => index);
+    const answers = await Promise.allSettled(ids.map((id) => api(ann.token).channel.get.query({ id })));
+    const together = api(ann.token);
+    const batched = await Promise.allSettled(ids.map((id) => together.channel.get.query({ id })));
+    const outline = (settled: PromiseSettledResult<{ id: number }>[]) =>
+      settled.map((each) => (each.status === "fulfilled" ? each.value.id : each.reason.data.code));
+    expect(outline(batched)).toEqual(outline(answers));
+    expect(outline(batched).slice(0, 3)).toEqual(["BAD_REQUEST", 1, 2]);
+  });
+
+  test("sixty posts of one tick are each carried out once, in their order", async () => {
+    const { token } = await signUp(server, `poster-${link.name}`);
+    const channel = await api(token).channel.post.mutate({ title: "batch" });
+    const texts = Array.from({ length: 60 }, (_, index) => `post ${index}`);
+    const together = api(token);
+    const posted = await Promise.all(texts.map((message_text) => together.message.post.mutate({ channel_id: channel.id, message_text })));
+    expect(posted.map(({ message_text }) => message_text)).toEqual(texts);
+    const listed = await together.message.list.query({ channel_id: channel.id, limit: 200 });
+    expect(listed).toEqual(posted);
+    expect(await together.message.delete.mutate({ id: listed[0]?.id ?? 0 })).toBeUndefined();
+  });
+
+  test("pages that are large together come all, though the server keeps none of them for long", async () => {
+    const { token } = await signUp(server, `writer-${link.name}`);
+    const channel = await api(token).channel.post.mutate({ title: "large" });
+    const text = `x${"\u0001".repeat(9_999)}`;
+    await Promise.all(Array.from({ length: 30 }, () => post(server, token, channel.id, text)));
+    const together = api(token);
+    largestBacklog();
+    const pages = await Promise.all(Array.from({ length: 20 }, () => together.message.list.query({ channel_id: channel.id, limit: 200 })));
+    for (const page of pages) expect(page).toEqual(pages[0]);
+    expect(pages[0]?.length).toBeGreaterThan(10);
+    expect(largestBacklog()).toBeLessThan(2 * 1024 * 1024);
+  });
 });
 
 test("answers to a token are not stored, and reads give a position", async () => {
@@ -195,7 +256,7 @@ test.each(["events", "channel.presence"])("the stream of %s to a token is not st
   });
   await response.body?.cancel();
   expect(response.headers.get("content-type")).toBe("text/event-stream");
-  expect(response.headers.get("cache-control")).toBe("no-store");
+  expect(response.headers.get("cache-control")).toBe("no-store, no-transform");
 });
 
 test("too many sign-ins at once are refused with the time to try again", async () => {
