@@ -77,6 +77,15 @@ const origin = z
   .string()
   .refine((value) => value === "*" || isOrigin(value), "must be * or a list of whole origins like https://chat.example or app://chat");
 
+/** Where people find the server: no user, query or fragment, and a path that stays one when something is put behind it. */
+const publicUrl = z
+  .string()
+  .refine(
+    (value) => /^https?:\/\/[^/?#@\s]+(?:\/[^/?#\s]+)*\/?$/.test(value) && URL.canParse(value),
+    "must be an URL like https://chat.example or https://example.com/chat",
+  )
+  .transform((value) => new URL(value).href.replace(/\/$/, ""));
+
 /** Every variable, its default and what it does; the README's table is checked against this. */
 export const variables = z.object({
   PORT: port(5000, "REST, tRPC over HTTP, OpenAPI, SSE; WebSocket upgrades are served here too."),
@@ -122,6 +131,11 @@ export const variables = z.object({
     .regex(/^[!-~]+$/, "must be printable ASCII without spaces")
     .optional()
     .describe("`/metrics` asks for this as Bearer token. Unset: it answers this machine only."),
+  PUBLIC_URL: publicUrl
+    .optional()
+    .describe(
+      "What links to this server begin with. Its path is a prefix that a proxy takes away from what it passes on. Unset: `http://localhost:PORT`.",
+    ),
   LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be fatal, error, warn, info, debug, trace or silent")
     .default("info")
@@ -146,6 +160,8 @@ function toConfig(env: z.output<typeof variables>) {
     corsOrigins: env.CORS_ORIGINS,
     trustedProxies: env.TRUSTED_PROXIES,
     metricsToken: env.METRICS_TOKEN,
+    publicUrl: env.PUBLIC_URL,
+    pathPrefix: env.PUBLIC_URL === undefined ? "" : new URL(env.PUBLIC_URL).pathname.replace(/\/$/, ""),
     logLevel: env.LOG_LEVEL,
     limits: {
       socketsPerAddress: env.MAX_SOCKETS_PER_ADDRESS,

@@ -189,6 +189,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   const draining = () => stopping;
   const cors = new Cors(config.corsOrigins);
   const originOf = createOriginReader(config.trustedProxies);
+  const { pathPrefix } = config;
   const reading = { headCursor: () => log.head.id, fresh: () => log.fresh() };
   const web = await openWeb({
     directory: webDirectory,
@@ -222,10 +223,10 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
       "openapi.json": ({ response }: Exchange) => send(response, 200, openApiDocument(config.rules)),
       "asyncapi.json": ({ response }: Exchange) => send(response, 200, asyncApiDocument()),
     },
-    folders: { docs: createDocs() },
+    folders: { docs: createDocs(pathPrefix) },
     trpc: createTrpcHttp({ services, originOf, connections, ...reading }),
     socketIo: (exchange: Exchange) => socketIo.handle(exchange),
-    rest: createRest({ services, originOf, feeds, connections, clock, ...reading }),
+    rest: createRest({ services, originOf, feeds, connections, clock, pathPrefix, ...reading }),
     web,
   };
   const servers = await listenOnBoth({

@@ -14,6 +14,8 @@ test("an empty environment gives the documented defaults", () => {
     corsOrigins: ["*"],
     trustedProxies: [],
     metricsToken: undefined,
+    publicUrl: undefined,
+    pathPrefix: "",
     logLevel: "info",
     limits: { socketsPerAddress: 1_000, subscriptionsPerSocket: 50, callsPerSocket: 16, framesPerSecond: 200 },
   });
@@ -61,6 +63,17 @@ test("lists are split at commas, and white space around their items is no part o
   const config = readConfig({ CORS_ORIGINS: "https://a.example, http://b.example:8080", TRUSTED_PROXIES: "10.0.0.1 , 10.1.0.0/16, ::1" });
   expect(config.corsOrigins).toEqual(["https://a.example", "http://b.example:8080"]);
   expect(config.trustedProxies).toEqual(["10.0.0.1", "10.1.0.0/16", "::1"]);
+});
+
+test.each([
+  ["https://chat.example", "https://chat.example", ""],
+  ["https://chat.example/", "https://chat.example", ""],
+  ["http://example.com:8080/chat/", "http://example.com:8080/chat", "/chat"],
+  ["https://EXAMPLE.com/a/b c".replace(" ", "%20"), "https://example.com/a/b%20c", "/a/b%20c"],
+  ["https://example.com/größe", "https://example.com/gr%C3%B6%C3%9Fe", "/gr%C3%B6%C3%9Fe"],
+  ["http://[::1]:5000/chat", "http://[::1]:5000/chat", "/chat"],
+])("PUBLIC_URL %s is %s, with the prefix %s", (value, publicUrl, pathPrefix) => {
+  expect(readConfig({ PUBLIC_URL: value })).toMatchObject({ publicUrl, pathPrefix });
 });
 
 test("origins of apps are origins too", () => {
@@ -127,6 +140,15 @@ const wrong: readonly (readonly [string, string])[] = [
   ["CORS_ORIGINS", "null"],
   ["TRUSTED_PROXIES", "proxy.example"],
   ["TRUSTED_PROXIES", "10.0.0.0/33"],
+  ["PUBLIC_URL", "chat.example"],
+  ["PUBLIC_URL", "/chat"],
+  ["PUBLIC_URL", "ftp://chat.example"],
+  ["PUBLIC_URL", "https://chat.example/?a=b"],
+  ["PUBLIC_URL", "https://chat.example/#a"],
+  ["PUBLIC_URL", "https://ann:secret@chat.example"],
+  ["PUBLIC_URL", "https://chat.example//evil"],
+  ["PUBLIC_URL", "https:///chat"],
+  ["PUBLIC_URL", "https://a b"],
   ["LOG_LEVEL", "verbose"],
   ["MAX_SOCKETS_PER_ADDRESS", "0"],
   ["MAX_SUBSCRIPTIONS_PER_SOCKET", "-5"],

@@ -16,7 +16,7 @@ function preloadFont(name: string): Plugin {
           {
             tag: "link",
             injectTo: "head-prepend",
-            attrs: { rel: "preload", as: "font", type: "font/woff2", crossorigin: true, href: `/${file}` },
+            attrs: { rel: "preload", as: "font", type: "font/woff2", crossorigin: true, href: `./${file}` },
           },
         ];
       },
@@ -28,6 +28,8 @@ const server = "http://localhost:5000";
 
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
+  // Relative, so that one build serves below any path that a proxy takes away.
+  base: "./",
   // The client as it stands in this repository, so that nothing has to be built before.
   resolve: {
     alias: {

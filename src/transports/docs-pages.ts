@@ -1,6 +1,6 @@
 /** Owns the pages of docs/: Markdown made HTML, in one frame that leads from each to all. */
 import { readdir, readFile } from "node:fs/promises";
-import { Marked, type Tokens } from "marked";
+import { lexer, Marked, type Tokens } from "marked";
 import { eventsReference, requestsReference } from "./docs-references.ts";
 
 /** In the order in which one reads them. A page that is not in docs/ is left out. */
@@ -24,10 +24,10 @@ const order = [
 const references: Readonly<Record<string, () => string>> = { rest: requestsReference, events: eventsReference };
 
 /** The viewer of the REST page, the only thing that runs in a browser. */
-const viewer = {
-  head: `<link rel="stylesheet" href="/docs/swagger-ui.css"><script src="/docs/swagger-ui-bundle.js" defer></script><script src="/docs/rest.js" defer></script>`,
-  body: `<div id="viewer"></div>`,
-};
+function viewer(prefix: string) {
+  const scripts = ["swagger-ui-bundle.js", "rest.js"].map((name) => `<script src="${prefix}/docs/${name}" defer></script>`);
+  return { head: `<link rel="stylesheet" href="${prefix}/docs/swagger-ui.css">${scripts.join("")}`, body: `<div id="viewer"></div>` };
+}
 
 interface Page {
   readonly name: string;
@@ -49,34 +49,36 @@ function slug(text: string): string {
 
 const pathOf = (name: string) => (name === "index" ? "/docs" : `/docs/${name}`);
 
-const markdown = new Marked({
-  renderer: {
-    heading({ tokens, depth, text }: Tokens.Heading) {
-      const content = this.parser.parseInline(tokens);
-      if (depth === 1) return `<h1>${content}</h1>\n`;
-      const id = slug(text);
-      return `<h${depth} id="${id}"><a href="#${id}">${content}</a></h${depth}>\n`;
+const createMarkdown = (prefix: string) =>
+  new Marked({
+    renderer: {
+      heading({ tokens, depth, text }: Tokens.Heading) {
+        const content = this.parser.parseInline(tokens);
+        if (depth === 1) return `<h1>${content}</h1>\n`;
+        const id = slug(text);
+        return `<h${depth} id="${id}"><a href="#${id}">${content}</a></h${depth}>\n`;
+      },
+      // Between files on GitHub, between pages here.
+      link({ href, tokens }: Tokens.Link) {
+        const [, name, anchor = ""] = /^([\w-]+)\.md(#.*)?$/.exec(href) ?? [];
+        const path = name === undefined ? href : pathOf(name) + anchor;
+        return `<a href="${escapeHtml(path.startsWith("/") ? prefix + path : path)}">${this.parser.parseInline(tokens)}</a>`;
+      },
     },
-    // Between files on GitHub, between pages here.
-    link({ href, tokens }: Tokens.Link) {
-      const [, name, anchor = ""] = /^([\w-]+)\.md(#.*)?$/.exec(href) ?? [];
-      return `<a href="${escapeHtml(name === undefined ? href : pathOf(name) + anchor)}">${this.parser.parseInline(tokens)}</a>`;
+    hooks: {
+      // What is too wide for a phone is scrolled by itself, with keys too.
+      postprocess: (html) =>
+        html
+          .replaceAll("<table>", `<div class="wide" tabindex="0" role="group"><table>`)
+          // A column may speak for itself, a heading may not be empty.
+          .replaceAll("<th></th>", "<td></td>")
+          .replaceAll("</table>", "</table></div>")
+          .replaceAll("<pre>", `<pre tabindex="0">`),
     },
-  },
-  hooks: {
-    // What is too wide for a phone is scrolled by itself, with keys too.
-    postprocess: (html) =>
-      html
-        .replaceAll("<table>", `<div class="wide" tabindex="0" role="group"><table>`)
-        // A column may speak for itself, a heading may not be empty.
-        .replaceAll("<th></th>", "<td></td>")
-        .replaceAll("</table>", "</table></div>")
-        .replaceAll("<pre>", `<pre tabindex="0">`),
-  },
-});
+  });
 
 function read(name: string, text: string): Page {
-  const tokens = markdown.lexer(text);
+  const tokens = lexer(text);
   const first = (type: string, otherwise: string): string => {
     const token = tokens.find((candidate) => candidate.type === type);
     return token && "text" in token ? String(token.text) : otherwise;
@@ -84,12 +86,12 @@ function read(name: string, text: string): Page {
   return { name, title: first("heading", name), lead: first("paragraph", ""), text };
 }
 
-function frame(page: Page, pages: readonly Page[], content: string): string {
+function frame(page: Page, pages: readonly Page[], content: string, prefix: string): string {
   const links = pages.map(({ name, title }) => {
     const current = name === page.name ? ` aria-current="page"` : "";
-    return `<li><a href="${pathOf(name)}"${current}>${name === "index" ? "Documentation" : escapeHtml(title)}</a></li>`;
+    return `<li><a href="${prefix}${pathOf(name)}"${current}>${name === "index" ? "Documentation" : escapeHtml(title)}</a></li>`;
   });
-  const { head, body } = page.name === "rest" ? viewer : { head: "", body: "" };
+  const { head, body } = page.name === "rest" ? viewer(prefix) : { head: "", body: "" };
   const title = page.name === "index" ? "Keenchat documentation" : `${page.title} · Keenchat`;
   return `<!doctype html>
 <html lang="en">
@@ -99,11 +101,11 @@ function frame(page: Page, pages: readonly Page[], content: string): string {
 <meta name="color-scheme" content="light dark">
 <title>${escapeHtml(title)}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/docs/style.css">${head}
+<link rel="stylesheet" href="${prefix}/docs/style.css">${head}
 </head>
 <body>
 <a class="skip" href="#content">To the text</a>
-<header><a href="/docs">Keenchat</a> <a class="menu" href="#pages">All pages</a></header>
+<header><a href="${prefix}/docs">Keenchat</a> <a class="menu" href="#pages">All pages</a></header>
 <div class="columns">
 <main id="content">
 <article>
@@ -119,15 +121,16 @@ ${links.join("\n")}
 `;
 }
 
-/** The pages of a directory as HTML, by name. */
-export async function renderPages(directory: URL): Promise<ReadonlyMap<string, string>> {
+/** The pages of a directory as HTML, by name; links to this server begin with `prefix`. */
+export async function renderPages(directory: URL, prefix: string): Promise<ReadonlyMap<string, string>> {
+  const markdown = createMarkdown(prefix);
   const present = await readdir(directory);
   const names = order.filter((name) => present.includes(`${name}.md`));
   const pages = await Promise.all(names.map(async (name) => read(name, await readFile(new URL(`${name}.md`, directory), "utf8"))));
   const contents = pages.filter(({ name }) => name !== "index").map(({ name, title, lead }) => `- [${title}](${name}.md)  \n  ${lead}`);
   const html = pages.map((page) => {
     const below = page.name === "index" ? contents.join("\n") : (references[page.name]?.() ?? "");
-    return frame(page, pages, markdown.parse(`${page.text}\n${below}`, { async: false }));
+    return frame(page, pages, markdown.parse(`${page.text}\n${below}`, { async: false }), prefix);
   });
   return new Map(names.map((name, index) => [name, html[index] ?? ""]));
 }

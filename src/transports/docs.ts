@@ -38,18 +38,20 @@ async function compress(content: Buffer, contentType: string): Promise<File> {
   return toFile(content, contentType, [["gzip", await promisify(gzip)(content)]]);
 }
 
-async function readAll(): Promise<ReadonlyMap<string, File>> {
-  const pages = [...(await renderPages(directory))].map(async ([name, page]) => [name, await compress(Buffer.from(page), html)] as const);
+async function readAll(prefix: string): Promise<ReadonlyMap<string, File>> {
+  const pages = [...(await renderPages(directory, prefix))].map(
+    async ([name, page]) => [name, await compress(Buffer.from(page), html)] as const,
+  );
   const loaded = Object.entries(assets).map(async ([name, [path, type]]) => [name, await compress(await readFile(path), type)] as const);
   return new Map(await Promise.all([...pages, ...loaded]));
 }
 
-/** Answers `GET /docs`, `/docs/PAGE` and what the pages load. */
-export function createDocs(): HttpHandler {
+/** Answers `GET /docs`, `/docs/PAGE` and what the pages load; their links begin with the prefix. */
+export function createDocs(pathPrefix: string): HttpHandler {
   let reading: Promise<ReadonlyMap<string, File>> | undefined;
   return async (exchange) => {
     const [, name = "index", ...others] = exchange.target.segments;
-    reading ??= readAll();
+    reading ??= readAll(pathPrefix);
     const files = await reading.catch((error: unknown) => {
       reading = undefined;
       throw error;

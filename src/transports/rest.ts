@@ -17,6 +17,8 @@ export interface RestOptions extends StreamOptions {
   readonly headCursor: () => string;
   /** Resolves once this process knows all that was committed before. */
   readonly fresh: () => Promise<void>;
+  /** What a proxy takes away from the paths it passes on: `/chat`, or nothing. */
+  readonly pathPrefix: string;
 }
 
 function pathFields(route: Route, segments: readonly string[]): [string, unknown][] {
@@ -60,30 +62,30 @@ function readInput(route: Route, { request, target }: Exchange, body: Buffer | u
 }
 
 /** The path that was asked for, as a client has to write it. */
-function pathOf({ segments }: Target): string {
-  return `/${segments.map(encodeURIComponent).join("/")}`;
+function pathOf({ segments }: Target, prefix: string): string {
+  return `${prefix}/${segments.map(encodeURIComponent).join("/")}`;
 }
 
 /** `Link` for the pages on either side: the request's own path and parameters, moved. */
-function linkHeader(route: Route, target: Target, { next, prev }: Context["reply"]): string {
+function linkHeader(route: Route, { query }: Target, path: string, { next, prev }: Context["reply"]): string {
   const kept = [...route.fields].flatMap(([name]) => {
-    const values = name === "before" || name === "after" ? undefined : list(target.query, name);
+    const values = name === "before" || name === "after" ? undefined : list(query, name);
     return values ? [[name, values.join(",")] as [string, string]] : [];
   });
-  const link = (name: string, id: number, rel: string) =>
-    `<${pathOf(target)}?${new URLSearchParams([...kept, [name, String(id)]])}>; rel="${rel}"`;
+  const link = (name: string, id: number, rel: string) => `<${path}?${new URLSearchParams([...kept, [name, String(id)]])}>; rel="${rel}"`;
   return [next !== undefined && link("after", next, "next"), prev !== undefined && link("before", prev, "prev")].filter(Boolean).join(", ");
 }
 
-function sendSuccess(route: Route, { response, target }: Exchange, reply: Context["reply"], output: unknown): void {
+function sendSuccess(route: Route, { response, target }: Exchange, prefix: string, reply: Context["reply"], output: unknown): void {
+  const path = pathOf(target, prefix);
   const status = reply.status ?? route.rest.success ?? 200;
-  const link = linkHeader(route, target, reply);
+  const link = linkHeader(route, target, path, reply);
   if (link !== "") response.setHeader("Link", link);
   if (status === 204) {
     send(response, 204);
     return;
   }
-  if (status === 201) response.setHeader("Location", `${pathOf(target)}/${(output as { id: number }).id}`);
+  if (status === 201) response.setHeader("Location", `${path}/${(output as { id: number }).id}`);
   sendJson(response, status, output);
 }
 
@@ -93,7 +95,7 @@ function wantsStream(route: Route, { request }: Exchange): boolean {
 
 /** Answers requests to the documented paths. Resolves to false where the path is none of them. */
 export function createRest(options: RestOptions) {
-  const { services, originOf, headCursor, fresh } = options;
+  const { services, originOf, headCursor, fresh, pathPrefix } = options;
 
   return async (exchange: Exchange): Promise<boolean> => {
     const { request, response, requestId, target } = exchange;
@@ -122,7 +124,7 @@ export function createRest(options: RestOptions) {
       return true;
     }
     const output = await callProcedure(route.procedure, context, async () => readInput(route, exchange, body));
-    sendSuccess(route, exchange, context.reply, output);
+    sendSuccess(route, exchange, pathPrefix, context.reply, output);
     return true;
   };
 }

@@ -11,11 +11,16 @@ import "./styles/shell.css";
 import "./styles/conversation.css";
 import { App } from "./ui/app.tsx";
 
+/** The page stands where the server does: below a path, where a proxy puts one before it. */
+const server = new URL(".", location.href);
+/** Servers below other paths of one host are other servers. */
+const tokenStorage = localTokenStorage(server.pathname === "/" ? undefined : `keenchat.token ${server.pathname}`);
+
 const root = document.getElementById("app");
 if (root) {
   const page = (
     <StrictMode>
-      <KeenchatProvider client={createKeenchatClient({ tokenStorage: localTokenStorage() })} pendingStorage={localPendingStorage()}>
+      <KeenchatProvider client={createKeenchatClient({ url: server.href, tokenStorage })} pendingStorage={localPendingStorage()}>
         <App />
       </KeenchatProvider>
     </StrictMode>
