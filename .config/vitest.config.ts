@@ -1,6 +1,7 @@
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { clientQueries } from "../client/build/vite-plugin.ts";
 import { findMissing, type Service, toEnvironment } from "../test/support/services.ts";
 import { SuiteTimes } from "../test/support/suite-times.ts";
 
@@ -25,6 +26,7 @@ export default defineConfig(async () => {
 
   return {
     root: fileURLToPath(new URL("..", import.meta.url)),
+    plugins: [clientQueries],
     test: {
       include: ["test/**/*.test.ts"],
       exclude: excluded,

@@ -1,9 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { type ChannelUsers, createKeenchatClient, KeenchatError, type KeenchatEvent, type TokenStorage } from "../client/src/client.ts";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import {
+  type ChannelUsers,
+  createKeenchatClient,
+  type KeenchatClient,
+  KeenchatError,
+  type KeenchatEvent,
+  type TokenStorage,
+  type WebSocketClass,
+} from "../client/src/client.ts";
 import { followEvents, signUpClient } from "./support/clients.ts";
 import { password } from "./support/http.ts";
 import { startServer, type TestServer } from "./support/server.ts";
-import { Inbox } from "./support/wait.ts";
+import { Inbox, until } from "./support/wait.ts";
 
 let server: TestServer;
 beforeAll(async () => {
@@ -81,6 +90,64 @@ test("typing speaks to the server once for many keystrokes, and stops in order",
   await inbox.take("the stop", ({ event }) => event === "stop typing");
   expect(calls).toEqual(["/trpc/channel.startTyping", "/trpc/channel.stopTyping"]);
   expect(inbox.items.map(({ event }) => event).filter((event) => event.endsWith("typing"))).toEqual(["start typing", "stop typing"]);
+});
+
+test("typing goes on being told after the wall clock was put back", async () => {
+  const calls: string[] = [];
+  const counting: typeof fetch = (input, init) => {
+    calls.push(new URL(String(input)).pathname);
+    return fetch(input, init);
+  };
+  const wren = await signUpClient(server, "wren", { fetch: counting });
+  calls.length = 0;
+  const typing = wren.typing(1);
+  typing.start();
+  const wallClock = vi.spyOn(Date, "now").mockImplementation(() => 0);
+  try {
+    await until("the second start", 10_000, () => {
+      typing.start();
+      return calls.length === 2;
+    });
+  } finally {
+    wallClock.mockRestore();
+  }
+  expect(calls).toEqual(["/trpc/channel.startTyping", "/trpc/channel.startTyping"]);
+});
+
+/** Everything one gets at from a loop that stands still until it may go on. */
+async function readSlowly(reader: KeenchatClient, channelId: number, count: number, mayGoOn: Promise<unknown>) {
+  const events: KeenchatEvent[] = [];
+  for await (const event of reader.events({ channel_id: [channelId] })) {
+    events.push(event);
+    if (event.event === "ready") await mayGoOn;
+    if (events.filter(({ event }) => event === "post message").length === count) return events;
+  }
+  return events;
+}
+
+test("a loop that stands still holds little, and then gets all events once and in order", { timeout: 60_000 }, async () => {
+  const writer = await signUpClient(server, "yan");
+  const channel = await writer.channel.post({ title: "slow" });
+  const received: number[] = [];
+  class CountingWebSocket extends WebSocket {
+    override emit(name: string | symbol, ...rest: unknown[]): boolean {
+      if (name === "message") received.push(String(rest[0]).length);
+      return super.emit(name, ...rest);
+    }
+  }
+  const reader = createKeenchatClient({ url: server.restUrl, WebSocket: CountingWebSocket as unknown as WebSocketClass });
+  const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
+  const reading = readSlowly(reader, channel.id, 300, mayGoOn);
+  await until("the reading", 5_000, () => reader.connection.current === "live");
+  const ids: number[] = [];
+  const text = "slow ".repeat(2_000);
+  for (let count = 0; count < 300; count += 1) ids.push((await writer.message.post({ channel_id: channel.id, message_text: text })).id);
+  await until("the pause", 10_000, () => reader.connection.current === "idle");
+  const held = received.reduce((sum, length) => sum + length, 0);
+  expect(held).toBeLessThan(2 * 1_048_576);
+  goOn();
+  const events = await reading;
+  expect(events.flatMap((event) => (event.event === "post message" ? [event.data.id] : []))).toEqual(ids);
 });
 
 test("pages walk from the newest message to the first, each once", async () => {

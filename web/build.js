@@ -10,7 +10,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 const web = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(web, "dist");
 const stamp = join(dist, ".inputs");
-const inputs = ["src", "index.html", "vite.config.ts", "build.js", "../client/src", "../package-lock.json"];
+const inputs = ["src", "index.html", "vite.config.ts", "build.js", "../client", "../src", "../package-lock.json"];
 const page = "index.html";
 
 /** @param {string} path @returns {string[]} */

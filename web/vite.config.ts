@@ -1,6 +1,7 @@
 /** How the web app is built: one page, one script, hashed names, nothing inline. */
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { clientQueries } from "../client/build/vite-plugin.ts";
 
 /** Asks for the text's font together with the script, so that the first text is set in it. */
 function preloadFont(name: string): Plugin {
@@ -38,7 +39,14 @@ export default defineConfig({
     },
     dedupe: ["react"],
   },
-  plugins: [preloadFont("instrument-sans-latin-wght")],
-  build: { target: "es2022", assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
+  plugins: [clientQueries, preloadFont("instrument-sans-latin-wght")],
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    // "use client" is for servers that render React; this page has none.
+    rolldownOptions: { checks: { moduleLevelDirective: false } },
+  },
   server: { proxy: { "/trpc": { target: server, ws: true } } },
 });

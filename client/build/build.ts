@@ -3,12 +3,15 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { printApi } from "./api.ts";
+import { printQueries } from "./queries.ts";
 import { printWireTypes } from "./wire-types.ts";
 
 const sources = new URL("../src/", import.meta.url);
 const target = new URL("../dist/", import.meta.url);
 /** Inferred from the server here; nothing of it runs. */
 const wire = "wire.ts";
+/** Empty here. */
+const queries = "queries.ts";
 
 const compilerOptions: ts.CompilerOptions = {
   target: ts.ScriptTarget.ES2022,
@@ -35,7 +38,7 @@ for (const fileName of readdirSync(sources)) {
     declarations.set(name, printWireTypes());
     continue;
   }
-  const source = readFileSync(new URL(fileName, sources), "utf8");
+  const source = fileName === queries ? printQueries() : readFileSync(new URL(fileName, sources), "utf8");
   const options = { fileName, compilerOptions, reportDiagnostics: true };
   const typeOptions = { ...options, compilerOptions: { ...compilerOptions, declaration: true, isolatedDeclarations: true } };
   writeFileSync(new URL(`${name}.js`, target), check(fileName, ts.transpileModule(source, options)));

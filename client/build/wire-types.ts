@@ -48,6 +48,7 @@ function printSchema(schema: Schema, io: Direction): string {
   // The events in a page of the log are not said twice.
   if (choices?.every((choice) => (choice as Schema).properties?.["event"])) return "KeenchatEvent & { id: string }";
   if (choices) return choices.map((choice) => printSchema(choice as Schema, io)).join(" | ");
+  if (Array.isArray(schema.type)) return schema.type.map((type) => printSchema({ ...schema, type }, io)).join(" | ");
   switch (schema.type) {
     case "integer":
     case "number":
@@ -89,6 +90,72 @@ function printCall(verb: string, definition: ProcedureDefinition, names: Names):
   return `${comment((meta?.openapi?.summary ?? "") + throws)}${verb}: (input${optional ? "?" : ""}: ${input}, options?: CallOptions) => Promise<${result}>;\n`;
 }
 
+/** What subscriptions yield is in no schema; one that is not here yields `unknown` to tRPC's own clients. */
+const yields: Record<string, string> = {
+  events: "{ id: string; data: KeenchatEvent } | KeenchatEvent",
+  "channel.presence": "ChannelUsers",
+};
+
+function printProcedure(path: string, { type, inputs: [schema = z.object({})] }: ProcedureDefinition, names: Names): string {
+  const [noun = "", verb] = path.split(".");
+  const name = verb ?? noun;
+  if (type !== "subscription") return `${name}: CalledAs<"${type}", Calls["${noun}"]["${name}"]>;\n`;
+  const input = names.print(schema, "input") + (schema.safeParse(undefined).success ? " | undefined" : "");
+  return `${name}: Procedure<"subscription", ${input}, AsyncIterable<${yields[path] ?? "unknown"}>>;\n`;
+}
+
+/** As much of tRPC's types as its clients look at, so that a project without them needs none. */
+const trpcTypes = `
+interface Procedure<Type, Input, Output> {
+_def: {
+$types: { input: Input; output: Output; errorShape: ErrorShape };
+procedure: true;
+type: Type;
+meta: unknown;
+experimental_caller: boolean;
+inputs: any[];
+};
+meta: unknown;
+(options: unknown): Promise<Output>;
+}
+type CalledAs<Type, Call extends (...input: any[]) => Promise<unknown>> = Procedure<Type, Parameters<Call>[0], Awaited<ReturnType<Call>>>;
+interface ErrorShape {
+code: any;
+message: string;
+data: { code: ErrorCode; httpStatus: number; path?: string; request_id: string; issues?: { path: (string | number)[]; message: string }[] };
+}
+`;
+
+function printRouter(procedures: Record<string, { _def: ProcedureDefinition }>, names: Names): string {
+  const nouns = new Map<string, string>();
+  for (const [path, { _def: definition }] of Object.entries(procedures)) {
+    const noun = path.includes(".") ? path.slice(0, path.indexOf(".")) : "";
+    nouns.set(noun, (nouns.get(noun) ?? "") + printProcedure(path, definition, names));
+  }
+  const record = [...nouns].map(([noun, verbs]) => (noun === "" ? verbs : `${noun}: {\n${verbs}};\n`)).join("");
+  return `type Procedures = {\n${record}};
+/** The server's router, for tRPC's own clients: \`createTRPCClient<AppRouter>\`. */
+export interface AppRouter {
+_def: {
+_config: {
+$types: { ctx: object; meta: object; errorShape: ErrorShape; transformer: false };
+transformer: any;
+errorFormatter: any;
+allowOutsideOfServer: boolean;
+isServer: boolean;
+isDev: boolean;
+};
+router: true;
+procedure?: never;
+procedures: Procedures;
+record: Procedures;
+lazy: Record<string, any>;
+};
+createCaller: any;
+}
+`;
+}
+
 function indent(text: string): string {
   let depth = 0;
   const lines = text.split("\n").map((line) => {
@@ -116,6 +183,7 @@ export function printWireTypes(): string {
     ({ name, data, description }) =>
       `${comment(description)}| { event: ${JSON.stringify(name)}; data: ${names.print(data, "output")}; id?: string }\n`,
   );
+  const router = printRouter(procedures, names);
   const codes = Object.keys(errorCodes).map((code) => JSON.stringify(code));
   return indent(
     [
@@ -125,6 +193,8 @@ export function printWireTypes(): string {
       `/** Everything that can happen, told apart by \`event\`. What the log keeps has an \`id\`: a cursor to resume from. */`,
       `export type KeenchatEvent =\n${events.join("")};\n`,
       `/** What went wrong, as the server says it. */\nexport type ErrorCode = ${codes.join(" | ")};\n`,
+      trpcTypes,
+      router,
     ].join("\n"),
   );
 }

@@ -1,105 +1,120 @@
 /** Owns queries and mutations: one HTTP request each, so that a call never waits for the socket or for another call. */
+import { pause, reasonOf, startDeadline } from "./abort.ts";
 import type { CallOptions } from "./call-options.ts";
 import { KeenchatError, toKeenchatError, unreachable } from "./errors.ts";
+import { answerExpectedMs } from "./heartbeat.ts";
+import { queries } from "./queries.ts";
 import type { Tokens } from "./tokens.ts";
 
 const attempts = 3;
 const firstDelayMs = 300;
 const longestDelayMs = 5_000;
+/** What a query was sent as a mutation, or the other way round, is answered with; nothing has happened then. */
+const wrongMethodStatus = 405;
 
-/** Verbs that only read; every other one changes something. */
-const queryVerbs: ReadonlySet<string> = new Set(["list", "get", "session", "users"]);
+/** Names and values; as a function, which may be asynchronous, it is asked before each request. */
+export type HeadersOption = Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>);
 
 export interface CallerOptions {
   readonly url: string;
   readonly tokens: Tokens;
   readonly fetch: typeof fetch;
   readonly timeoutMs: number;
+  readonly headers: HeadersOption | undefined;
+  /** An answer is late, or did not come: the server may be out of reach. */
+  readonly onDoubt: () => void;
+}
+
+interface Request {
+  readonly path: string;
+  readonly input: unknown;
+  readonly token: string | null;
+  readonly isQuery: boolean;
+  readonly signal: AbortSignal | undefined;
 }
 
 export class Caller {
   readonly #options: CallerOptions;
+  /** Corrected by the server's answers: it may be newer than this client. */
+  readonly #queries = new Set(queries);
 
   constructor(options: CallerOptions) {
     this.#options = options;
   }
 
   /** Calls a procedure. One that may be repeated without harm is tried again where no good answer came. */
-  async call(
-    path: string,
-    input: unknown = {},
-    { signal, repeatable = isQuery(path) }: CallOptions & { repeatable?: boolean } = {},
-  ): Promise<unknown> {
+  async call(path: string, input: unknown = {}, { signal, repeatable }: CallOptions & { repeatable?: boolean } = {}): Promise<unknown> {
     const { tokens } = this.#options;
     if (tokens.loaded) await tokens.loaded;
     // Every attempt is its caller's, whoever signs in meanwhile. Signing in itself must work whatever became of the token before.
     const token = path === "auth.login" ? null : tokens.current;
-    for (let attempt = 1; ; attempt += 1) {
+    let isQuery = this.#queries.has(path);
+    let isTurned = false;
+    for (let attempt = 1; ; ) {
       try {
-        return await this.#request(path, input, token, signal);
+        return await this.#request({ path, input, token, isQuery, signal });
       } catch (error) {
-        if (!(error instanceof KeenchatError) || !error.transient || !repeatable || attempt === attempts) throw error;
+        if (!(error instanceof KeenchatError)) throw error;
+        if (error.status === wrongMethodStatus && !isTurned) {
+          isTurned = true;
+          isQuery = !isQuery;
+          if (isQuery) this.#queries.add(path);
+          else this.#queries.delete(path);
+          continue;
+        }
+        if (!error.transient || !(repeatable ?? isQuery) || attempt === attempts) throw error;
         const delayMs = error.retryAfterMs ?? firstDelayMs * 2 ** (attempt - 1) * (0.5 + Math.random());
         if (delayMs > longestDelayMs) throw error;
         await pause(delayMs, signal);
+        attempt += 1;
       }
     }
   }
 
-  async #request(path: string, input: unknown, token: string | null, signal: AbortSignal | undefined): Promise<unknown> {
-    const { url, tokens, fetch, timeoutMs } = this.#options;
+  async #request({ path, input, token, isQuery, signal }: Request): Promise<unknown> {
+    const { url, tokens, fetch, timeoutMs, onDoubt } = this.#options;
     const json = JSON.stringify(input);
-    const query = isQuery(path);
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const headers = await this.#headers(token, isQuery);
+    const deadline = startDeadline(timeoutMs, signal);
+    const late = setTimeout(onDoubt, answerExpectedMs);
     let response: Response;
     let body: unknown;
     try {
-      response = await fetch(`${url}/trpc/${path}${query ? `?input=${encodeURIComponent(json)}` : ""}`, {
-        method: query ? "GET" : "POST",
-        headers: {
-          ...(!query && { "content-type": "application/json" }),
-          ...(token !== null && { authorization: `Bearer ${token}` }),
-        },
-        ...(!query && { body: json }),
+      response = await fetch(`${url}/trpc/${path}${isQuery ? `?input=${encodeURIComponent(json)}` : ""}`, {
+        method: isQuery ? "GET" : "POST",
+        headers,
+        ...(!isQuery && { body: json }),
         cache: "no-store",
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        signal: deadline.signal,
       });
       body = await response.json().catch((error: unknown) => {
-        // Whoever stands between us and the server may answer with anything.
+        // A proxy in front of the server may answer with anything.
         if (error instanceof SyntaxError) return undefined;
         throw error;
       });
     } catch (error) {
-      signal?.throwIfAborted();
+      if (signal?.aborted) throw reasonOf(signal);
+      onDoubt();
       throw unreachable(error);
+    } finally {
+      clearTimeout(late);
+      deadline.clear();
     }
     if (response.ok && isResult(body)) return body.result.data;
     if (response.status === 401) tokens.refuse(token);
     const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
     throw toKeenchatError(body, response.ok ? 502 : response.status, Number.isFinite(retryAfter) ? retryAfter * 1_000 : undefined);
   }
-}
 
-function isQuery(path: string): boolean {
-  return queryVerbs.has(path.slice(path.indexOf(".") + 1));
+  async #headers(token: string | null, isQuery: boolean): Promise<Headers> {
+    const { headers } = this.#options;
+    const all = new Headers(typeof headers === "function" ? await headers() : headers);
+    if (!isQuery) all.set("content-type", "application/json");
+    if (token !== null) all.set("authorization", `Bearer ${token}`);
+    return all;
+  }
 }
 
 function isResult(body: unknown): body is { result: { data?: unknown } } {
   return typeof body === "object" && body !== null && "result" in body;
-}
-
-/** Waits, unless the signal gives up first. */
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", giveUp);
-      resolve();
-    }, ms);
-    signal?.addEventListener("abort", giveUp, { once: true });
-    if (signal?.aborted) giveUp();
-  });
 }

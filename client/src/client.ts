@@ -1,6 +1,6 @@
 /** The package's entry: a client of one Keenchat server. */
 import type { CallOptions } from "./call-options.ts";
-import { Caller } from "./calls.ts";
+import { Caller, type HeadersOption } from "./calls.ts";
 import { KeenchatError } from "./errors.ts";
 import type { Observable } from "./observable.ts";
 import { mayGoOn } from "./pages.ts";
@@ -11,13 +11,14 @@ import { createTyping, type Typing } from "./typing.ts";
 import type { Calls, ChannelUsers, KeenchatEvent, Message } from "./wire.ts";
 
 export type { CallOptions } from "./call-options.ts";
+export type { HeadersOption } from "./calls.ts";
 export { type Issue, KeenchatError } from "./errors.ts";
 export type { Observable } from "./observable.ts";
 export type { ConnectionState, WebSocketClass, WebSocketLike } from "./socket.ts";
 export type { Stream } from "./stream.ts";
 export { localTokenStorage, type TokenStorage } from "./tokens.ts";
 export type { Typing } from "./typing.ts";
-export type { Calls, Channel, ChannelUsers, ErrorCode, KeenchatEvent, Message, Self, Session, User } from "./wire.ts";
+export type { AppRouter, Calls, Channel, ChannelUsers, ErrorCode, KeenchatEvent, Message, Self, Session, User } from "./wire.ts";
 
 export interface KeenchatOptions {
   /** Where the server is, as `http://localhost:5000`; a path in front of a proxied server may follow. In a browser, missing: the page's own origin. */
@@ -28,8 +29,13 @@ export interface KeenchatOptions {
   token?: string;
   /** Where the token is kept between visits; missing: nowhere. `localTokenStorage()` keeps it in the browser. */
   tokenStorage?: TokenStorage;
-  /** Milliseconds until a call gives up; 30,000 where missing. */
+  /** Milliseconds until a call without an answer rejects; 30,000 where missing. */
   timeoutMs?: number;
+  /**
+   * Sent with each call, as a gateway in front of the server may ask for. Nothing of it goes to the WebSocket, where a
+   * browser sends no headers of a page's choice: what a gateway has to see there belongs into cookies or `wsUrl`.
+   */
+  headers?: HeadersOption;
   /** In the place of the runtime's own. */
   fetch?: typeof fetch;
   WebSocket?: WebSocketClass;
@@ -89,8 +95,11 @@ export interface KeenchatClient extends Omit<Calls, "message"> {
 
 /** An id for a message before the server has given it one. */
 export function createClientMessageId(): string {
-  // Not `randomUUID`: browsers have it on HTTPS and localhost alone.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  // Not `randomUUID`: browsers have it on HTTPS and localhost alone. React Native has no `crypto`; an id has to be unique among its writer's, not secret.
+  const bytes = new Uint8Array(16);
+  const { crypto } = globalThis as { crypto?: { getRandomValues?(bytes: Uint8Array): unknown } };
+  if (crypto?.getRandomValues) crypto.getRandomValues(bytes);
+  else for (const index of bytes.keys()) bytes[index] = Math.random() * 256;
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
@@ -134,14 +143,16 @@ export function createKeenchatClient(options: KeenchatOptions = {}): KeenchatCli
   const url = trimUrl(origin);
   const wsUrl = `${trimUrl(options.wsUrl ?? url.replace(/^http/, "ws"))}/trpc`;
   const tokens = new Tokens(options.token, options.tokenStorage);
+  const socketClass = options.WebSocket ?? globalThis.WebSocket;
+  const socket = new Socket({ url: wsUrl, tokens, WebSocket: socketClass });
   const caller = new Caller({
     url,
     tokens,
     fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     timeoutMs: options.timeoutMs ?? 30_000,
+    headers: options.headers,
+    onDoubt: () => socket.probe(),
   });
-  const socketClass = options.WebSocket ?? globalThis.WebSocket;
-  const socket = new Socket({ url: wsUrl, tokens, WebSocket: socketClass });
   const call = caller.call.bind(caller);
 
   const calls = createCalls(call, {
@@ -175,12 +186,12 @@ export function createKeenchatClient(options: KeenchatOptions = {}): KeenchatCli
 
   const client: KeenchatClient = Object.assign(Object.create(calls) as KeenchatClient, {
     events: ({ channel_id, cursor, signal }: EventsOptions = {}) =>
-      createStream<KeenchatEvent>((onItem, onEnd) => {
+      createStream<KeenchatEvent>((onItem, onEnd, continued = cursor) => {
         return socket.subscribe({
           path: "events",
           input: channel_id ? { channel_id } : {},
-          lastEventId: cursor,
-          onItem: (item, id) => onItem({ ...(item as KeenchatEvent), ...(id !== undefined && { id }) }),
+          lastEventId: continued,
+          onItem: (item, place) => onItem({ ...(item as KeenchatEvent), ...(place.id !== undefined && { id: place.id }) }, place),
           onEnd,
           catchesUp: (item) => ["ready", "resync"].includes((item as KeenchatEvent).event),
         });
@@ -190,7 +201,7 @@ export function createKeenchatClient(options: KeenchatOptions = {}): KeenchatCli
         return socket.subscribe({
           path: "channel.presence",
           input: { id: channelId },
-          onItem: (item) => onItem(item as ChannelUsers),
+          onItem: (item, place) => onItem(item as ChannelUsers, place),
           onEnd,
         });
       }, signal),

@@ -1,3 +1,4 @@
+"use client";
 /** The package's entry for React: hooks that show what is, keep it up to date, and share one connection. */
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import type { KeenchatClient } from "./client.ts";

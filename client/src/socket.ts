@@ -1,6 +1,9 @@
 /** Owns the one WebSocket of a client: subscriptions over it, and its life across losses, sign-ins and servers that go away. */
-import { type KeenchatError, toKeenchatError } from "./errors.ts";
+import { toKeenchatError } from "./errors.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { onNetworkChange } from "./network-change.ts";
 import { type Observable, ObservableValue } from "./observable.ts";
+import type { Subscription, SubscriptionOptions } from "./subscription.ts";
 import type { Tokens } from "./tokens.ts";
 
 /**
@@ -24,27 +27,6 @@ export interface WebSocketLike {
 }
 export type WebSocketClass = new (url: string) => WebSocketLike;
 
-/** One thing to follow, over as many sockets as it takes. */
-export interface SubscriptionOptions {
-  readonly path: string;
-  readonly input: object;
-  /** Where to continue; it moves on by itself. */
-  readonly lastEventId?: string | undefined;
-  readonly onItem: (item: unknown, id: string | undefined) => void;
-  /** Over for good; with an error where the server refused it. */
-  readonly onEnd: (error?: KeenchatError) => void;
-  /** Whether what follows this item is live. Missing: live from the start. */
-  readonly catchesUp?: (item: unknown) => boolean;
-}
-
-interface Subscription {
-  readonly options: SubscriptionOptions;
-  rpcId: number;
-  lastEventId: string | undefined;
-  live: boolean;
-  retry: ReturnType<typeof setTimeout> | undefined;
-}
-
 interface Frame {
   id?: number | null;
   method?: string;
@@ -56,9 +38,6 @@ interface Frame {
 const closeCodes = { goingAway: 1001, abuse: 1008, tokenInvalid: 4001, tooSlow: 4008 };
 
 const handshakeMs = 10_000;
-/** The server's own heartbeat cannot be seen by a browser; so we ask when it has been silent for this long. */
-const quietMs = 20_000;
-const answerMs = 5_000;
 const lingerMs = 500;
 const longestDelayMs = 30_000;
 const subscriptionRetryMs = 2_000;
@@ -81,8 +60,11 @@ export class Socket {
   /** Attempts in a row that came to nothing. */
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #quiet: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  readonly #heartbeat = new Heartbeat(
+    () => this.#ws?.send("PING"),
+    () => this.#lost(),
+  );
   readonly #stopListening: () => void;
 
   constructor(options: SocketOptions) {
@@ -90,10 +72,10 @@ export class Socket {
     const stopWatching = options.tokens.observable.subscribe((token) => {
       if (this.#ws && token !== this.#token) this.reconnect();
     });
-    const stopHearing = onNetworkChange(() => (this.#ws ? this.#probe() : this.#timer && this.reconnect()));
+    const stopNetworkChange = onNetworkChange(() => (this.#ws ? this.probe() : this.#timer && this.reconnect()));
     this.#stopListening = () => {
       stopWatching();
-      stopHearing();
+      stopNetworkChange();
     };
   }
 
@@ -103,6 +85,10 @@ export class Socket {
 
   /** Follows something until the returned function is called or it ends. */
   subscribe(options: SubscriptionOptions): () => void {
+    if (this.#closed) {
+      options.onEnd();
+      return () => {};
+    }
     const subscription: Subscription = { options, rpcId: 0, lastEventId: options.lastEventId, live: false, retry: undefined };
     this.#subscriptions.add(subscription);
     if (this.#isOpen()) this.#start(subscription);
@@ -121,6 +107,11 @@ export class Socket {
     this.#abandon();
     if (this.#subscriptions.size > 0) this.#open();
     this.#showState();
+  }
+
+  /** Asks the server whether it is there, where that is in doubt. */
+  probe(): void {
+    if (this.#isOpen()) this.#heartbeat.probe();
   }
 
   close(): void {
@@ -159,12 +150,12 @@ export class Socket {
       this.#timer = undefined;
       this.#nextRpcId = 1;
       this.#send({ method: "connectionParams", data: this.#token === null ? {} : { auth: this.#token } });
+      this.#heartbeat.arrived();
       for (const subscription of this.#subscriptions) this.#start(subscription);
-      this.#listen();
       this.#showState();
     };
     ws.onmessage = ({ data }: { data: unknown }) => {
-      this.#listen();
+      this.#heartbeat.arrived();
       if (typeof data === "string" && data !== "PONG") this.#receive(data);
     };
     ws.onclose = ({ code }: { code: number }) => this.#lost(code);
@@ -183,6 +174,7 @@ export class Socket {
       method: "subscription",
       params: { path, input, ...(lastEventId !== undefined && { lastEventId }) },
     });
+    this.#heartbeat.expectAnswer();
   }
 
   #receive(text: string): void {
@@ -190,13 +182,16 @@ export class Socket {
     const frame = JSON.parse(text) as Frame;
     if (frame.method === "reconnect") return this.reconnect();
     // Without an id it says why the socket is about to be closed; the close code says the same.
-    for (const subscription of this.#subscriptions) if (subscription.rpcId === frame.id) return this.#deliver(subscription, frame);
+    for (const subscription of this.#subscriptions)
+      if (subscription.rpcId === frame.id) return this.#deliver(subscription, frame, text.length);
   }
 
-  #deliver(subscription: Subscription, { error, result }: Frame): void {
+  #deliver(subscription: Subscription, { error, result }: Frame, length: number): void {
     const { options } = subscription;
     if (error !== undefined) {
       const refusal = toKeenchatError({ error }, 500);
+      // A token that is no longer good: the next connection is nobody's, and what nobody may follow ends there.
+      if (refusal.code === "UNAUTHORIZED" && this.#token !== null) return this.#options.tokens.refuse(this.#token);
       subscription.rpcId = 0;
       if (refusal.transient) {
         subscription.retry = setTimeout(
@@ -221,12 +216,10 @@ export class Socket {
     const { id, data } = result;
     const item = id === undefined ? data : (data as { data: unknown }).data;
     if (id !== undefined) subscription.lastEventId = id;
-    const live = options.catchesUp?.(item) ?? false;
-    options.onItem(item, id);
-    if (live && this.#subscriptions.has(subscription)) {
-      subscription.live = true;
-      this.#showState();
-    }
+    // Before the item is handed on: its reader may leave this connection for another.
+    if (options.catchesUp?.(item)) subscription.live = true;
+    options.onItem(item, { id, length });
+    this.#showState();
   }
 
   #remove(subscription: Subscription): void {
@@ -264,8 +257,8 @@ export class Socket {
   /** Turns away from the socket at once: a close handshake over a dead network takes a minute. */
   #abandon(): void {
     clearTimeout(this.#timer);
-    clearTimeout(this.#quiet);
     this.#timer = undefined;
+    this.#heartbeat.stop();
     for (const subscription of this.#subscriptions) {
       clearTimeout(subscription.retry);
       subscription.rpcId = 0;
@@ -276,20 +269,6 @@ export class Socket {
     this.#ws = undefined;
     ws.onopen = ws.onmessage = ws.onclose = null;
     ws.close(1000);
-  }
-
-  /** Something was heard: all is well for a while. */
-  #listen(): void {
-    clearTimeout(this.#quiet);
-    this.#quiet = setTimeout(() => this.#probe(), quietMs);
-  }
-
-  /** Asks the server whether it is there. */
-  #probe(): void {
-    if (!this.#isOpen()) return;
-    clearTimeout(this.#quiet);
-    this.#ws?.send("PING");
-    this.#quiet = setTimeout(() => this.#lost(), answerMs);
   }
 
   #send(message: object): void {
@@ -310,17 +289,4 @@ export class Socket {
 /** Between half of a time and all of it. */
 function jitter(ms: number): number {
   return ms * (0.5 + Math.random() / 2);
-}
-
-/** Calls back where the network may have come or gone: the browser says so, or the page was asleep until now. */
-function onNetworkChange(callback: () => void): () => void {
-  const targets = [
-    [globalThis, "online"],
-    [globalThis, "offline"],
-    [(globalThis as { document?: unknown }).document, "visibilitychange"],
-  ] as [Partial<EventTarget> | undefined, string][];
-  for (const [target, name] of targets) target?.addEventListener?.(name, callback);
-  return () => {
-    for (const [target, name] of targets) target?.removeEventListener?.(name, callback);
-  };
 }

@@ -1,54 +1,81 @@
-/** Owns streams: what can be iterated or listened to, opened when it is used and closed when it is left. */
+/** Owns streams: what can be iterated or subscribed to, opened when it is used and closed when it is left. */
 import type { KeenchatError } from "./errors.ts";
 
 /**
  * Things that arrive over time. Iterate it (`for await`; leaving the loop closes it), or pass a listener to `subscribe`.
  * Each use is a reading of its own. It outlives lost connections; it ends by itself only where the server refuses it.
+ * A loop that is slower than what arrives holds at most 1 MiB: then the stream closes, and goes on from there once the loop is through.
  */
-export interface Stream<Item> extends AsyncIterable<Item, void> {
+export interface Stream<Item> {
   /**
    * Calls back with each item, until the returned function is called.
-   * `onEnd` hears that the stream is over: with an error where the server refused it. An error nobody hears is thrown.
+   * `onEnd` is called when the stream is over: with an error where the server refused it. Without `onEnd` that error is thrown.
    */
   subscribe(onItem: (item: Item) => void, onEnd?: (error?: KeenchatError) => void): () => void;
+  // Not `extends AsyncIterable`: before TypeScript 5.6 that has one type parameter, and from then on more.
+  [Symbol.asyncIterator](): AsyncIterator<Item, void>;
 }
 
-/** Opens something that produces items; returns the way to close it. */
-export type Open<Item> = (onItem: (item: Item) => void, onEnd: (error?: KeenchatError) => void) => () => void;
+/** Where an item stands: `id` is the cursor after it, where there is one, `length` what it took on the wire, in characters. */
+export interface Place {
+  readonly id: string | undefined;
+  readonly length: number;
+}
+
+/** Opens something that produces items, after a cursor where one is given; returns the way to close it. */
+export type Open<Item> = (
+  onItem: (item: Item, place: Place) => void,
+  onEnd: (error?: KeenchatError) => void,
+  cursor?: string,
+) => () => void;
+
+/** What waits for a slow loop, in characters on the wire. */
+const maxWaitingLength = 1_048_576;
 
 export function createStream<Item>(open: Open<Item>, signal?: AbortSignal): Stream<Item> {
-  const subscribe: Stream<Item>["subscribe"] = (onItem, onEnd) => {
-    let over = signal?.aborted ?? false;
-    const end = (error?: KeenchatError): void => {
-      if (over) return;
-      over = true;
+  const start: Open<Item> = (onItem, onEnd, cursor) => {
+    let isOver = false;
+    let close = () => {};
+    const finish = (): void => {
+      isOver = true;
       signal?.removeEventListener("abort", abort);
-      if (onEnd) onEnd(error);
-      else if (error) throw error;
     };
-    if (over) {
-      onEnd?.();
-      return () => {};
-    }
-    const close = open((item) => !over && onItem(item), end);
-    const abort = () => {
+    const end = (error?: KeenchatError): void => {
+      if (isOver) return;
+      finish();
+      onEnd(error);
+    };
+    const abort = (): void => {
       close();
       end();
     };
+    if (signal?.aborted) {
+      end();
+      return () => {};
+    }
     signal?.addEventListener("abort", abort);
+    close = open((item, place) => !isOver && onItem(item, place), end, cursor);
     return () => {
-      over = true;
-      signal?.removeEventListener("abort", abort);
+      finish();
       close();
     };
   };
-  return { subscribe, [Symbol.asyncIterator]: () => iterate(subscribe) };
+  return {
+    subscribe: (onItem, onEnd = throwError) => start((item) => onItem(item), onEnd),
+    [Symbol.asyncIterator]: () => iterate(start),
+  };
 }
 
-function iterate<Item>(subscribe: Stream<Item>["subscribe"]): AsyncIterator<Item, void> {
-  const items: Item[] = [];
+function throwError(error?: KeenchatError): void {
+  if (error) throw error;
+}
+
+function iterate<Item>(start: Open<Item>): AsyncIterator<Item, void> {
+  let arrived: { item: Item; length: number }[] = [];
+  let arrivedLength = 0;
   const waiting: { resolve(result: IteratorResult<Item, void>): void; reject(error: unknown): void }[] = [];
   let close: (() => void) | undefined;
+  let cursor: string | undefined;
   let over: { error?: KeenchatError | undefined } | undefined;
 
   const end = (error?: KeenchatError): void => {
@@ -59,14 +86,31 @@ function iterate<Item>(subscribe: Stream<Item>["subscribe"]): AsyncIterator<Item
       over = {};
     }
   };
+  const receive = (item: Item, { id, length }: Place): void => {
+    cursor = id ?? cursor;
+    const next = waiting.shift();
+    if (next) return next.resolve({ done: false, value: item });
+    arrived.push({ item, length });
+    arrivedLength += length;
+    if (arrivedLength <= maxWaitingLength) return;
+    if (cursor === undefined) {
+      // Without positions each item stands for those before it.
+      arrived = arrived.slice(-1);
+      arrivedLength = length;
+    } else {
+      close?.();
+      close = undefined;
+    }
+  };
+  const take = (): Item | undefined => {
+    const first = arrived.shift();
+    arrivedLength -= first?.length ?? 0;
+    return first?.item;
+  };
   return {
     async next() {
-      close ??= subscribe((item) => {
-        const next = waiting.shift();
-        if (next) next.resolve({ done: false, value: item });
-        else items.push(item);
-      }, end);
-      if (items.length > 0) return { done: false, value: items.shift() as Item };
+      if (arrived.length > 0) return { done: false, value: take() as Item };
+      if (!over) close ??= start(receive, end, cursor);
       if (!over) return new Promise((resolve, reject) => waiting.push({ resolve, reject }));
       const { error } = over;
       over = {};
@@ -74,9 +118,8 @@ function iterate<Item>(subscribe: Stream<Item>["subscribe"]): AsyncIterator<Item
       return { done: true, value: undefined };
     },
     async return() {
-      items.length = 0;
+      arrived = [];
       close?.();
-      close = () => {};
       end();
       return { done: true, value: undefined };
     },

@@ -21,7 +21,8 @@ export function createTyping(calls: Pick<Calls["channel"], "startTyping" | "stop
   };
   return {
     start() {
-      const now = Date.now();
+      // Of a clock that nobody sets: the wall clock may go back.
+      const now = performance.now();
       if (now - toldAt < repeatMs) return;
       toldAt = now;
       tell(calls.startTyping);

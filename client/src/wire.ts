@@ -13,6 +13,9 @@ type Types<Procedure> = Procedure extends { _def: { $types: { input: infer Input
 
 type IsCall<Procedure> = Procedure extends { _def: { type: "subscription" } } ? false : true;
 
+/** The server's router, for tRPC's own clients. */
+export type { AppRouter } from "../../src/api.ts";
+
 /** The nouns of the router, each with its procedures as plain functions. */
 type Nouns<Record> = {
   [Noun in keyof Record as Record[Noun] extends { _def: unknown } ? never : Noun]: {
