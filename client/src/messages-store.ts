@@ -20,30 +20,43 @@ const nothing: MessagesState = { status: "loading", error: undefined, messages: 
 export class MessagesStore extends Store<MessagesState> {
   readonly #channelId: number;
   #messages = new Collection<Message>();
+  /** The reading of an older page that is under way; one of messages that were forgotten meanwhile does not count. */
+  #older: Promise<void> | undefined;
 
   constructor(client: KeenchatClient, key: string, channelId: number) {
     super(client, key, nothing);
     this.#channelId = channelId;
   }
 
+  /** Reads the page before the first message; a call while one is being read waits for that one. */
   readonly loadOlder = async (): Promise<void> => {
-    const { hasOlder, loadingOlder, messages } = this.state;
-    const first = messages[0];
-    if (!hasOlder || loadingOlder || !first) return;
-    const collection = this.#messages;
-    this.set({ loadingOlder: true, error: undefined });
-    try {
-      const page = await this.client.message.list({ channel_id: this.#channelId, before: first.id, limit: pageLength });
-      // All was forgotten or trimmed meanwhile, and this page would leave a hole.
-      if (collection !== this.#messages || this.state.messages[0]?.id !== first.id) return;
-      collection.fill(page);
-      this.set({ messages: collection.list, hasOlder: mayGoOn(page, pageLength) });
-    } catch (reason) {
-      this.set({ error: toError(reason) });
-    } finally {
-      this.set({ loadingOlder: false });
+    const first = this.state.messages[0];
+    if (!this.state.hasOlder || !first) return;
+    if (!this.#older) {
+      this.#older = this.#readBefore(first.id);
+      this.set({ loadingOlder: true, error: undefined });
     }
+    return this.#older;
   };
+
+  async #readBefore(before: number): Promise<void> {
+    const collection = this.#messages;
+    let change: Partial<MessagesState> = {};
+    try {
+      const page = await this.client.message.list({ channel_id: this.#channelId, before, limit: pageLength });
+      if (collection !== this.#messages) return;
+      // Where the list was trimmed meanwhile this page would leave a hole.
+      if (this.state.messages[0]?.id === before) {
+        collection.fill(page);
+        change = { messages: collection.list, hasOlder: mayGoOn(page, pageLength) };
+      }
+    } catch (reason) {
+      if (collection !== this.#messages) return;
+      change = { error: toError(reason) };
+    }
+    this.#older = undefined;
+    this.set({ ...change, loadingOlder: false });
+  }
 
   readonly trim = (): void => {
     const { messages } = this.state;
@@ -94,6 +107,7 @@ export class MessagesStore extends Store<MessagesState> {
 
   protected forget(): void {
     this.#messages = new Collection();
-    this.set({ messages: [], hasOlder: false });
+    this.#older = undefined;
+    this.set({ messages: [], hasOlder: false, loadingOlder: false });
   }
 }

@@ -26,6 +26,8 @@ export class Outbox {
   readonly #posted = new Set<(message: Message) => void>();
   #storage: PendingStorage | undefined;
   #isSending = false;
+  /** The connection came back while a message was being sent. */
+  #isBack = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopListening: (() => void) | undefined;
 
@@ -55,7 +57,9 @@ export class Outbox {
 
   add(channelId: number, messageText: string): void {
     const id = createClientMessageId();
-    const message = { client_message_id: id, channel_id: channelId, message_text: messageText, time: Date.now() };
+    // Later than what waits before it, even where the wall clock went back: a page that finds them again sorts by time.
+    const time = Math.max(Date.now(), ...this.#items.map(({ message }) => message.time + 1));
+    const message = { client_message_id: id, channel_id: channelId, message_text: messageText, time };
     this.#change([...this.#items, this.#keep({ owner: this.#owner, message })]);
     this.#send();
   }
@@ -69,7 +73,8 @@ export class Outbox {
   readonly drop = (clientMessageId: string): void => {
     const item = this.#items.find(({ message }) => message.client_message_id === clientMessageId);
     if (!item) return;
-    if (typeof item.owner === "number") this.#storage?.remove(item.owner, clientMessageId);
+    const { owner } = item;
+    if (typeof owner === "number") void this.#inStorage((storage) => storage.remove(owner, clientMessageId));
     this.#change(this.#items.filter((other) => other !== item));
   };
 
@@ -97,15 +102,20 @@ export class Outbox {
     const { owner, message } = item;
     if (typeof owner !== "number" || !this.#storage) return item;
     const { error, ...kept } = message;
-    this.#storage.set(owner, kept);
+    void this.#inStorage((storage) => storage.set(owner, kept));
     return { ...item, stored: this.#has(owner, message) };
   }
 
   async #list(userId: number): Promise<readonly PendingMessage[]> {
+    return (await this.#inStorage((storage) => storage.list(userId))) ?? [];
+  }
+
+  /** A storage that fails is as one that is not there: what waits lasts as long as the page. */
+  async #inStorage<Result>(use: (storage: PendingStorage) => Result): Promise<Awaited<Result> | undefined> {
     try {
-      return (await this.#storage?.list(userId)) ?? [];
+      return this.#storage && (await use(this.#storage));
     } catch {
-      return [];
+      return undefined;
     }
   }
 
@@ -118,43 +128,51 @@ export class Outbox {
   }
 
   /** Sends what waits, one after the other: what comes first in the outbox comes first in the channel. */
-  #send(): void {
+  async #send(): Promise<void> {
+    // The sending that is under way looks at all there is before it ends.
     if (this.#isSending) return;
-    clearTimeout(this.#timer);
-    const next = this.#items.find(({ owner, message }) => owner === this.#owner && (message.error?.transient ?? true));
-    if (!next) return;
     this.#isSending = true;
-    if (next.stored) void this.#postUnlessGivenUp(next);
-    else void this.#post(next.message);
+    clearTimeout(this.#timer);
+    try {
+      for (let item = this.#first(); item; item = this.#first()) {
+        this.#isBack = false;
+        const error = await this.#sendOne(item);
+        if (!error?.transient || item.owner !== this.#owner) continue;
+        // It was sent for again, or dropped, as soon as its error was shown.
+        if (!this.#first()?.message.error) continue;
+        if (error.code === "UNREACHABLE" && this.#isBack) continue;
+        this.#timer = startTimer(() => this.#send(), delayAfter(error));
+        return;
+      }
+    } finally {
+      this.#isSending = false;
+    }
   }
 
-  async #postUnlessGivenUp(item: Item): Promise<void> {
-    const isGivenUp = await this.#isGivenUpElsewhere(item);
-    if (isGivenUp) this.drop(item.message.client_message_id);
-    // Meanwhile it may have been dropped here, or somebody else have come.
-    if (!isGivenUp && item.owner === this.#owner && this.#items.includes(item)) return this.#post(item.message);
-    this.#isSending = false;
-    this.#send();
+  #first(): Item | undefined {
+    return this.#items.find(({ owner, message }) => owner === this.#owner && (message.error?.transient ?? true));
   }
 
-  async #post({ client_message_id, channel_id, message_text }: PendingMessage): Promise<void> {
+  async #sendOne(item: Item): Promise<KeenchatError | undefined> {
+    const { client_message_id, channel_id, message_text } = item.message;
+    if (await this.#isGivenUpElsewhere(item)) this.drop(client_message_id);
+    // Meanwhile it may have been dropped here, or somebody else may have signed in.
+    const isThere = this.#items.some(({ message }) => message.client_message_id === client_message_id);
+    if (!isThere || item.owner !== this.#owner) return undefined;
     const token = this.#client.token.current;
     try {
       const message = await this.#client.message.post({ client_message_id, channel_id, message_text });
       for (const callback of this.#posted) callback(message);
       this.drop(client_message_id);
+      return undefined;
     } catch (reason) {
       const error = toError(reason);
       // Only this message ever had this id: it was there, and somebody has removed it.
       if (error.code === "CONFLICT") this.drop(client_message_id);
       // Under another session of its writer it may go.
       else if (error.code !== "UNAUTHORIZED" || this.#client.token.current === token) this.#mark(client_message_id, error);
-      if (error.transient) this.#timer = startTimer(() => this.#send(), delayAfter(error));
-      if (error.transient) return;
-    } finally {
-      this.#isSending = false;
+      return error;
     }
-    this.#send();
   }
 
   #mark(clientMessageId: string, error: KeenchatError | undefined): void {
@@ -174,8 +192,10 @@ export class Outbox {
   }
 
   #hear({ event, data }: KeenchatEvent): void {
-    // The way to the server is there again.
-    if (event === "ready") this.#send();
+    if (event === "ready") {
+      this.#isBack = true;
+      this.#send();
+    }
     if (event === "post message" && data.user_id === this.#owner && data.client_message_id !== undefined) this.drop(data.client_message_id);
     if (event === "delete channel")
       for (const { channel_id, client_message_id } of this.#shown.current) if (channel_id === data.id) this.drop(client_message_id);

@@ -36,7 +36,7 @@ export class Tokens {
     this.#storage = storage;
     if (token !== undefined) this.#value.set(token);
     if (token !== undefined || !storage) return;
-    const stored = storage.get();
+    const stored = this.#read();
     if (stored instanceof Promise) this.loaded = stored.then((found) => this.#restore(found));
     else this.#restore(stored);
   }
@@ -51,7 +51,7 @@ export class Tokens {
 
   set(token: string | null): void {
     if (token === this.#value.current) return;
-    this.#storage?.set(token);
+    this.#write(token);
     this.#value.set(token);
   }
 
@@ -64,10 +64,29 @@ export class Tokens {
   refuse(token: string | null): void {
     if (token === null || token !== this.current) return;
     this.#value.set(null);
-    // Another page may have signed in meanwhile, and keeps its own token in the same place.
-    const forget = (stored: string | null | undefined) => stored === token && this.#storage?.set(null);
-    const stored = this.#storage?.get();
+    // Another page may have signed in meanwhile, and keeps its own token in the same place; so may this one.
+    const forget = (stored: string | null | undefined) => {
+      if (stored === token && this.current === null) this.#write(null);
+    };
+    const stored = this.#read();
     if (stored instanceof Promise) void stored.then(forget);
     else forget(stored);
+  }
+
+  /** A storage that fails holds nothing. */
+  #read(): string | null | undefined | Promise<string | null | undefined> {
+    try {
+      const stored = this.#storage?.get();
+      return typeof stored === "object" && stored !== null ? Promise.resolve(stored).catch(() => null) : stored;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Where nothing can be stored, the token lasts as long as the page. */
+  #write(token: string | null): void {
+    try {
+      Promise.resolve(this.#storage?.set(token)).catch(() => {});
+    } catch {}
   }
 }
