@@ -218,6 +218,31 @@ test("announcements of a channel are merged: one within 250 ms, with what is tru
   await client.close();
 });
 
+test("a user who goes through many channels is announced in few of them, and where they stay within 2 s; others are at once", async () => {
+  const channels: number[] = [];
+  while (channels.length < 40) channels.push(await newChannel());
+  const [client, other] = [await identified(ann), await identified(bob)];
+  const [start, last] = [witness.inbox.items.length, channels.at(-1) ?? 0];
+  for (let round = 0; round < 5; round += 1) {
+    for (const id of channels) {
+      await enter(client, id);
+      clock.advance(25);
+    }
+  }
+  const heard = () => witness.inbox.items.slice(start).filter(({ event }) => event === "channel movement");
+  await witness.settled();
+  // 400 movements within 5 s: the first ones, and four a second.
+  expect(heard().length).toBeGreaterThan(5);
+  expect(heard().length).toBeLessThanOrEqual(40);
+  await enter(other, channels[0] ?? 0);
+  clock.advance(20);
+  await witness.inbox.take("bob's coming", ({ data }) => data?.channel_id === channels[0] && data.users?.includes(bob.id));
+  expect((await movements(last, 1_750)).at(-1)).toEqual([ann.id]);
+  for (const id of channels.slice(1, -1)) expect(heard().findLast(({ data }) => data.channel_id === id)?.data.users ?? []).toEqual([]);
+  await Promise.all([client.close(), other.close()]);
+  await movements(last);
+});
+
 describe("a connection that ends", () => {
   test("cleanly, leaves within 2 s", async () => {
     const channel = await newChannel();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { TestClock } from "./support/clock.ts";
 import { post, request, signUp } from "./support/http.ts";
 import { startServer, type TestServer } from "./support/server.ts";
@@ -28,8 +28,9 @@ async function identified(user: { token: string }): Promise<PlainClient> {
   return client;
 }
 
-/** What the witness has heard of typing in a channel. */
+/** What the witness has heard of typing in a channel; a change that comes right after another one waits for 250 ms. */
 async function heard(channelId: number): Promise<string[]> {
+  clock.advance(250);
   await witness.settled();
   return witness.inbox.items
     .filter(({ event, data }) => event.endsWith("typing") && data.channel_id === channelId)
@@ -48,7 +49,10 @@ test.each(followingWires)("who starts and stops typing is told over %s, without 
   await Promise.all([reader, elsewhere].map(({ inbox }) => inbox.take("marker", ({ data }) => data.message_text === "marker")));
   const client = await identified(ann);
   client.send("start typing", { channel_id: channel });
+  await reader.inbox.take("the start", ({ event, data }) => event === "start typing" && data.channel_id === channel);
   client.send("stop typing", { channel_id: channel });
+  await client.settled();
+  clock.advance(250);
   const about = { user_id: ann.id, channel_id: channel };
   await reader.inbox.take("the stop", ({ event, data }) => event === "stop typing" && data.channel_id === channel);
   expect(reader.inbox.items.filter(({ data }) => data.channel_id === channel)).toEqual([
@@ -135,6 +139,7 @@ test("leaving by the end of channel.presence stops it too", async () => {
       {
         onData: async () => {
           await trpc.api.channel.startTyping.mutate({ id: channel });
+          clock.advance(250);
           subscription.unsubscribe();
           resolve();
         },
@@ -151,10 +156,12 @@ test.each(["plain", "tRPC"])("a connection that ends stops it (%s)", async (wire
     const client = await identified(ann);
     client.send("start typing", { channel_id: channel });
     await client.settled();
+    clock.advance(250);
     client.cut();
   } else {
     const trpc = connectTrpc(`${server.wsUrl}/trpc`, { token: ann.token });
     await trpc.api.channel.startTyping.mutate({ id: channel });
+    clock.advance(250);
     await trpc.close();
   }
   await witness.inbox.take("the stop", ({ event, data }) => event === "stop typing" && data.channel_id === channel);
@@ -170,4 +177,82 @@ test("a channel that is removed is spoken of no more", async () => {
   expect(witness.inbox.items.filter(({ data }) => data?.channel_id === channel || data?.id === channel).at(-1)).toMatchObject({
     event: "delete channel",
   });
+});
+
+describe("a user who changes more often than anybody can read", () => {
+  test.each(["a socket", "REST"])("is announced once within 250 ms over %s, at last as it is, and others are at once", async (wire) => {
+    const channel = await newChannel();
+    const client = await identified(ann);
+    const toggle = async (starts: boolean) => {
+      if (wire === "a socket") {
+        client.send(starts ? "start typing" : "stop typing", { channel_id: channel });
+        await client.settled();
+      } else await request(server, starts ? "POST" : "DELETE", typingPath(channel), { token: ann.token });
+    };
+    for (let turn = 0; turn < 101; turn += 1) {
+      await toggle(turn % 2 === 0);
+      clock.advance(10);
+    }
+    await request(server, "POST", typingPath(channel), { token: bob.token });
+    await witness.settled();
+    const changes = witness.inbox.items.filter(({ event, data }) => event.endsWith("typing") && data.channel_id === channel);
+    expect(changes.at(-1)).toEqual({ event: "start typing", data: { user_id: bob.id, channel_id: channel } });
+    expect(changes.length).toBeGreaterThan(2);
+    expect(changes.length).toBeLessThanOrEqual(6);
+    const ofAnn = async () => (await heard(channel)).filter((change) => change.endsWith(` ${ann.id}`)).at(-1);
+    expect(await ofAnn()).toBe(`start typing ${ann.id}`);
+    await toggle(false);
+    expect(await ofAnn()).toBe(`stop typing ${ann.id}`);
+    await request(server, "DELETE", typingPath(channel), { token: bob.token });
+    await client.close();
+  });
+
+  test("in many channels is announced in a few of them, the last one first, and stays nowhere", async () => {
+    const channels: number[] = [];
+    while (channels.length < 60) channels.push(await newChannel());
+    const client = await identified(await signUp(server, "gina"));
+    for (const id of channels) client.send("start typing", { channel_id: id });
+    await client.settled();
+    const announced = async (event: string) => {
+      await witness.settled();
+      return witness.inbox.items
+        .filter((item) => item.event === event && channels.includes(item.data.channel_id))
+        .map(({ data }) => data.channel_id);
+    };
+    expect(await announced("start typing")).toEqual(channels.slice(0, 10));
+    clock.advance(250);
+    expect((await announced("start typing")).slice(10)).toEqual([channels.at(-1)]);
+    clock.advance(1_000);
+    await request(server, "POST", typingPath(channels[0] ?? 0), { token: bob.token });
+    const started = (await announced("start typing")).length;
+    expect(started).toBeLessThanOrEqual(16);
+    clock.advance(6_500);
+    const [starts, stops] = [await announced("start typing"), await announced("stop typing")];
+    expect(stops.toSorted()).toEqual(starts.toSorted());
+    expect(starts.length).toBeLessThan(40);
+    await client.close();
+  });
+});
+
+test("changes in front of many readers reach each of them together, with the last value of each", async () => {
+  await using own = await startServer({}, { clock });
+  const people = [await signUp(own, "carl"), await signUp(own, "dora"), await signUp(own, "emil"), await signUp(own, "finn")];
+  const readers = await Promise.all(Array.from({ length: 400 }, () => openPlain(own)));
+  const [first, ...others] = readers;
+  if (!first) throw new Error("No reader.");
+  const changes = ({ inbox }: PlainClient) =>
+    inbox.items.filter(({ event }) => event.endsWith("typing")).map(({ event, data }) => `${event} ${data.user_id}`);
+  for (const { token } of people) await request(own, "POST", typingPath(1), { token });
+  await first.settled();
+  // Two changes are 800 writes; another 400 would be more than are made at once.
+  expect(changes(first)).toEqual(people.slice(0, 2).map(({ id }) => `start typing ${id}`));
+  await post(own, people[2]?.token ?? "", 1, "marker");
+  clock.advance(250);
+  await Promise.all(readers.map((reader) => reader.inbox.count("typing", 4, ({ event }) => event.endsWith("typing"))));
+  const expected = [
+    ...people.slice(0, 2).map(({ id }) => `start typing ${id}`),
+    `start typing ${people[3]?.id}`,
+    `stop typing ${people[2]?.id}`,
+  ];
+  for (const reader of [first, ...others]) expect(changes(reader)).toEqual(expected);
 });

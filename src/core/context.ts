@@ -158,7 +158,8 @@ export interface Presence {
   /** Calls back with the users at each change that is announced; with undefined when the channel is gone. */
   watch(channelId: number, listener: (users: number[] | undefined) => void): () => void;
   startTyping(channelId: number, userId: number): void;
-  stopTyping(channelId: number, userId: number): void;
+  /** `atOnce`: readers see something else that ends it, a message for example. */
+  stopTyping(channelId: number, userId: number, options?: { atOnce?: boolean }): void;
 }
 
 /** The socket a call came by. */

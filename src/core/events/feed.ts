@@ -2,6 +2,7 @@
 import type { Clock } from "../clock.ts";
 import type { EphemeralState, Ephemerals } from "./ephemerals.ts";
 import type { EventLog, LogEvent, Position, ResyncReason } from "./log.ts";
+import { pieces } from "./pieces.ts";
 
 /** How one wire puts an event. `Frame` is bytes where the wire is a socket. */
 export interface Wire<Frame> {
@@ -41,10 +42,9 @@ export interface FeedSurroundings {
 }
 
 /** A feed whatever its wire: none is given another's frames. */
-export type AnyFeed = Pick<Feed<never>, "deliver" | "deliverEphemeral" | "sweep" | "close">;
+export type AnyFeed = Pick<Feed<never>, "deliver" | "deliverEphemerals" | "sweep" | "close">;
 
 const highWaterBytes = 256 * 1024;
-const chunkBytes = 64 * 1024;
 const chunkEvents = 256;
 const tooSlowMs = 60_000;
 const positionMs = 60_000;
@@ -53,22 +53,6 @@ const positionMs = 60_000;
 interface Visible<Frame> {
   readonly frame: Frame;
   readonly id: string;
-}
-
-/** Cuts events so that what is written at once stays small, however much was committed together. */
-export function pieces(events: readonly LogEvent[]): (readonly LogEvent[])[] {
-  const cut: (readonly LogEvent[])[] = [];
-  let from = 0;
-  let bytes = 0;
-  for (const [index, event] of events.entries()) {
-    bytes += event.payload?.length ?? 0;
-    if (bytes < chunkBytes) continue;
-    cut.push(events.slice(from, index + 1));
-    from = index + 1;
-    bytes = 0;
-  }
-  if (from < events.length) cut.push(from === 0 ? events : events.slice(from));
-  return cut;
 }
 
 /** A long walk through the log lets everybody else have their turn in between. */
@@ -138,16 +122,10 @@ export class Feed<Frame> {
     this.#standsBack();
   }
 
-  deliverEphemeral(state: EphemeralState, encoded: Map<object, unknown>): void {
-    if (this.#state !== "live" || !this.#mayPass(state.channelId) || this.#standsBack()) return;
-    this.#ephemeralVersion = state.version;
-    let frame = encoded.get(this.#wire) as Frame | undefined;
-    if (frame === undefined) {
-      frame = this.#wire.encode(state.name, state.payload);
-      encoded.set(this.#wire, frame);
-    }
-    this.#sink.write(frame);
-    this.#standsBack();
+  /** States of the moment, for a feed that is level with the log. `joined` holds what each wire made of all of them. */
+  deliverEphemerals(states: readonly EphemeralState[], joined: Map<object, unknown>): void {
+    if (this.#state !== "live" || this.#standsBack()) return;
+    this.#passEphemerals(states, joined);
   }
 
   /** Once a second: ends readers that take nothing, and tells the others where they are when nothing they may see told them. */
@@ -224,14 +202,31 @@ export class Feed<Frame> {
   #goLive(): void {
     this.#state = "live";
     if (this.#announce) this.#sendReady();
-    for (const state of this.#around.ephemerals.since(this.#ephemeralVersion)) {
-      this.#ephemeralVersion = state.version;
-      if (!this.#mayPass(state.channelId)) continue;
-      this.#sink.write(this.#wire.encode(state.name, state.payload));
+    for (const states of pieces(this.#around.ephemerals.since(this.#ephemeralVersion))) {
+      this.#passEphemerals(states);
       // The rest follows when there is room: states are in the order of their versions.
-      if (this.#standsBack()) return;
+      if (this.#state !== "live") return;
     }
     this.#ephemeralVersion = this.#around.ephemerals.version;
+  }
+
+  /** In one frame, those that the reader may see and has not seen. */
+  #passEphemerals(states: readonly EphemeralState[], joined?: Map<object, unknown>): void {
+    const [first, last] = [states[0], states.at(-1)];
+    if (!first || !last || last.version <= this.#ephemeralVersion) return;
+    const all = this.#channels === undefined && first.version > this.#ephemeralVersion;
+    let frame = all ? (joined?.get(this.#wire) as Frame | undefined) : undefined;
+    if (frame === undefined) {
+      const visible = states.filter(({ version, channelId }) => version > this.#ephemeralVersion && this.#mayPass(channelId));
+      const frames = visible.map(({ name, payload }) => this.#wire.encode(name, payload));
+      const [only] = frames;
+      if (only !== undefined) frame = frames.length > 1 ? this.#wire.join(frames) : only;
+      if (all) joined?.set(this.#wire, frame);
+    }
+    this.#ephemeralVersion = last.version;
+    if (frame === undefined) return;
+    this.#sink.write(frame);
+    this.#standsBack();
   }
 
   #sendReady(): void {

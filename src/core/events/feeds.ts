@@ -1,8 +1,9 @@
 /** Owns all feeds of this process: opens them, tells each of what is committed and announced, and of the passing of time. */
 import type { Clock } from "../clock.ts";
-import { type Ephemeral, Ephemerals } from "./ephemerals.ts";
-import { type AnyFeed, Feed, type FeedOptions, type FeedSurroundings, pieces } from "./feed.ts";
+import { type Ephemeral, type EphemeralState, Ephemerals } from "./ephemerals.ts";
+import { type AnyFeed, Feed, type FeedOptions, type FeedSurroundings } from "./feed.ts";
 import type { EventLog, LogEvent, Position } from "./log.ts";
+import { pieces } from "./pieces.ts";
 
 /** A moment as readers see it: all that was committed and announced by then is behind it. */
 export interface Here {
@@ -11,6 +12,9 @@ export interface Here {
 }
 
 const sweepMs = 1_000;
+/** Writes, one to each reader, that announcements may cause within one pause; what is beyond waits for its end, and goes out together. */
+const writesAtOnce = 1_000;
+const pauseMs = 250;
 
 export class Feeds implements FeedSurroundings {
   readonly log: EventLog;
@@ -18,6 +22,12 @@ export class Feeds implements FeedSurroundings {
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   readonly #feeds = new Set<AnyFeed>();
+  /** Everything announced up to here was delivered. */
+  #toldVersion = 0;
+  #pauseUntil = 0;
+  #writes = 0;
+  /** Set while announcements wait for the end of the pause. */
+  #waiting = false;
 
   constructor(log: EventLog, clock: Clock, onError: (error: unknown) => void) {
     this.log = log;
@@ -62,11 +72,37 @@ export class Feeds implements FeedSurroundings {
     this.#feeds.delete(feed);
   }
 
-  /** Tells every reader that is level with the log; the others get the latest state of `key` when they are. */
+  /**
+   * Tells every reader that is level with the log; the others get the latest state of `key` when they are.
+   * At once while that is few writes; otherwise each reader gets what has changed in one write a pause.
+   */
   announce(key: string, ephemeral: Ephemeral): void {
-    const state = this.ephemerals.announce(key, ephemeral, this.clock.monotonic());
-    const encoded = new Map<object, unknown>();
-    for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliverEphemeral(state, encoded));
+    const now = this.clock.monotonic();
+    const state = this.ephemerals.announce(key, ephemeral, now);
+    if (this.#waiting) return;
+    if (now >= this.#pauseUntil) {
+      this.#pauseUntil = now + pauseMs;
+      this.#writes = 0;
+    }
+    if (this.#writes === 0 || this.#writes + this.#feeds.size <= writesAtOnce) this.#tell([state]);
+    else {
+      this.#waiting = true;
+      this.clock.after(this.#pauseUntil - now, () => {
+        this.#waiting = false;
+        this.#pauseUntil = this.clock.monotonic() + pauseMs;
+        this.#writes = 0;
+        this.#tell(this.ephemerals.since(this.#toldVersion));
+      });
+    }
+  }
+
+  #tell(states: readonly EphemeralState[]): void {
+    this.#writes += this.#feeds.size;
+    this.#toldVersion = this.ephemerals.version;
+    for (const piece of pieces(states)) {
+      const joined = new Map<object, unknown>();
+      for (const feed of this.#feeds) this.#guarded(feed, () => feed.deliverEphemerals(piece, joined));
+    }
   }
 
   #publish(events: readonly LogEvent[]): void {

@@ -68,7 +68,7 @@ export const messageRouter = router({
     .mutation(async ({ ctx, input }) => {
       const { message, repeated } = await ctx.writeBatch(postMessages, { ...input, user_id: ctx.caller.userId });
       if (repeated) ctx.reply.status = 200;
-      else ctx.presence.stopTyping(message.channel_id, message.user_id);
+      else ctx.presence.stopTyping(message.channel_id, message.user_id, { atOnce: true });
       return message;
     }),
 

@@ -6,8 +6,10 @@ import { AppError } from "../../core/errors.ts";
 import type { Ephemeral } from "../../core/events/ephemerals.ts";
 import type { Peers } from "../../core/peers.ts";
 import { RecentIds } from "../../core/recent-ids.ts";
+import { Pace } from "./pace.ts";
 import { presenceEvents } from "./presence.events.ts";
 import { PresenceNodes, type Rooms } from "./presence.nodes.ts";
+import { Typing } from "./typing.ts";
 
 const [channelMovement, startTyping, stopTyping] = presenceEvents;
 
@@ -17,9 +19,9 @@ const crowd = 500;
 const crowdMergeMs = 2_000;
 /** A page that reloads is back within this; nobody hears of it. */
 const lingerMs = 1_000;
-const typingMs = 6_000;
-/** How often, at most, other nodes hear that somebody goes on typing; they wait for so much longer than the node itself. */
-const typingToldMs = 250;
+/** What each user may move at once; what is beyond settles longer, and mostly is over by then. */
+const moves = { burst: 20, intervalMs: 250 };
+const pacedSettleMs = 700;
 
 /** Sends an event of the moment to everyone who may see it; `key` names the state it replaces. */
 export type Announce = (key: string, ephemeral: Ephemeral) => void;
@@ -37,6 +39,9 @@ class Room {
   announced = "";
   /** Set while a change waits to be announced, and for a while after an announcement. */
   cancelPause: (() => void) | undefined;
+  /** When that is over, and before when nothing is announced; in monotonic milliseconds. */
+  dueAt = 0;
+  notBefore = 0;
 
   list(): number[] {
     const all =
@@ -51,17 +56,12 @@ class Room {
   }
 }
 
-interface Typing {
-  /** Cancels the server's own stop. */
-  readonly cancel: () => void;
-  readonly toldAt: number;
-}
-
 export class ChannelPresence implements Presence, Rooms {
   readonly #clock: Clock;
   readonly #announce: Announce;
   readonly #rooms = new Map<number, Room>();
-  readonly #typing = new Map<string, Typing>();
+  readonly #typing: Typing;
+  readonly #pace: Pace;
   /** Channels that were removed while somebody may still be on the way in. */
   readonly #closed = new RecentIds(1_000);
   readonly #nodes: PresenceNodes;
@@ -70,6 +70,16 @@ export class ChannelPresence implements Presence, Rooms {
     this.#clock = clock;
     this.#announce = announce;
     this.#nodes = new PresenceNodes(bus, peers, this);
+    this.#pace = new Pace(clock, moves);
+    this.#typing = new Typing(clock, {
+      announce: (channelId, userId, typing) =>
+        announce(`typing:${channelId}:${userId}`, {
+          name: (typing ? startTyping : stopTyping).name,
+          channelId,
+          payload: JSON.stringify({ user_id: userId, channel_id: channelId }),
+        }),
+      tell: (channelId, userId, typing) => this.#nodes.tellTyping(channelId, userId, typing),
+    });
   }
 
   close(): void {
@@ -87,7 +97,7 @@ export class ChannelPresence implements Presence, Rooms {
     room.users.set(userId, sockets + 1);
     if (sockets === 0) {
       this.#nodes.tellMove(channelId, userId, true);
-      this.#changed(channelId, room);
+      this.#moved(channelId, room, userId);
     }
     let inside = true;
     return ({ lingering = false } = {}) => {
@@ -110,11 +120,7 @@ export class ChannelPresence implements Presence, Rooms {
   /** A channel is gone, and everybody in it is nowhere. */
   closeChannel(channelId: number): void {
     this.#closed.add(channelId);
-    for (const [key, { cancel }] of this.#typing) {
-      if (!key.startsWith(`${channelId}:`)) continue;
-      cancel();
-      this.#typing.delete(key);
-    }
+    this.#typing.forgetChannel(channelId);
     const room = this.#rooms.get(channelId);
     if (!room) return;
     this.#rooms.delete(channelId);
@@ -132,15 +138,11 @@ export class ChannelPresence implements Presence, Rooms {
 
   startTyping(channelId: number, userId: number): void {
     this.#requireOpen(channelId);
-    const now = this.#clock.monotonic();
-    const before = this.#typing.get(`${channelId}:${userId}`);
-    const tell = !before || now - before.toldAt >= typingToldMs;
-    if (tell) this.#nodes.tellTyping(channelId, userId, true);
-    this.#keepTyping(channelId, userId, tell ? now : before.toldAt, typingMs, () => this.stopTyping(channelId, userId));
+    this.#typing.start(channelId, userId);
   }
 
-  stopTyping(channelId: number, userId: number): void {
-    if (this.#endTyping(channelId, userId)) this.#nodes.tellTyping(channelId, userId, false);
+  stopTyping(channelId: number, userId: number, options?: { atOnce?: boolean }): void {
+    this.#typing.stop(channelId, userId, options);
   }
 
   local(): [number, number[]][] {
@@ -154,7 +156,8 @@ export class ChannelPresence implements Presence, Rooms {
     const users = room.elsewhere.get(node) ?? new Set();
     if (inside) users.add(userId);
     else users.delete(userId);
-    this.#settle(channelId, room, node, users);
+    this.#keep(room, node, users);
+    this.#moved(channelId, room, userId);
   }
 
   hearAll(node: string, rooms: readonly (readonly [number, readonly number[]])[]): void {
@@ -162,52 +165,23 @@ export class ChannelPresence implements Presence, Rooms {
     for (const channelId of told.keys()) this.#room(channelId);
     for (const [channelId, room] of this.#rooms) {
       const users = told.get(channelId);
-      if (users || room.elsewhere.has(node)) this.#settle(channelId, room, node, new Set(users));
+      if (!users && !room.elsewhere.has(node)) continue;
+      this.#keep(room, node, new Set(users));
+      this.#announceWithin(settleMs, channelId, room);
     }
   }
 
-  /** Where the node that knows better is gone, its word holds a little longer than its own wait. */
   hearTyping(channelId: number, userId: number, typing: boolean): void {
-    const patienceMs = typingMs + typingToldMs;
-    const end = () => this.#endTyping(channelId, userId);
-    if (typing) this.#keepTyping(channelId, userId, Number.NEGATIVE_INFINITY, patienceMs, end);
-    else end();
+    if (!this.#closed.has(channelId)) this.#typing.hear(channelId, userId, typing);
   }
 
   #requireOpen(channelId: number): void {
     if (this.#closed.has(channelId)) throw new AppError("NOT_FOUND", "There is no such channel.");
   }
 
-  #settle(channelId: number, room: Room, node: string, users: Set<number>): void {
+  #keep(room: Room, node: string, users: Set<number>): void {
     if (users.size > 0) room.elsewhere.set(node, users);
     else room.elsewhere.delete(node);
-    this.#changed(channelId, room);
-  }
-
-  #keepTyping(channelId: number, userId: number, toldAt: number, patienceMs: number, end: () => void): void {
-    const key = `${channelId}:${userId}`;
-    const before = this.#typing.get(key);
-    before?.cancel();
-    this.#typing.set(key, { cancel: this.#clock.after(patienceMs, end), toldAt });
-    if (!before) this.#announceTyping(startTyping.name, channelId, userId);
-  }
-
-  #endTyping(channelId: number, userId: number): boolean {
-    const key = `${channelId}:${userId}`;
-    const typing = this.#typing.get(key);
-    if (!typing) return false;
-    typing.cancel();
-    this.#typing.delete(key);
-    this.#announceTyping(stopTyping.name, channelId, userId);
-    return true;
-  }
-
-  #announceTyping(name: string, channelId: number, userId: number): void {
-    this.#announce(`typing:${channelId}:${userId}`, {
-      name,
-      channelId,
-      payload: JSON.stringify({ user_id: userId, channel_id: channelId }),
-    });
   }
 
   #room(channelId: number): Room {
@@ -230,12 +204,21 @@ export class ChannelPresence implements Presence, Rooms {
     room.users.delete(userId);
     this.#nodes.tellMove(channelId, userId, false);
     if (!room.has(userId)) this.stopTyping(channelId, userId);
-    this.#changed(channelId, room);
+    this.#moved(channelId, room, userId);
   }
 
-  /** Announces soon, and never more often than the room's size allows. */
-  #changed(channelId: number, room: Room): void {
-    room.cancelPause ??= this.#clock.after(settleMs, () => this.#flush(channelId, room));
+  #moved(channelId: number, room: Room, userId: number): void {
+    this.#announceWithin(this.#pace.take(userId) === 0 ? settleMs : pacedSettleMs, channelId, room);
+  }
+
+  /** Soon, and never more often than the room's size allows. */
+  #announceWithin(delayMs: number, channelId: number, room: Room): void {
+    const now = this.#clock.monotonic();
+    const dueAt = Math.max(now + delayMs, room.notBefore);
+    if (room.cancelPause && room.dueAt <= dueAt) return;
+    room.cancelPause?.();
+    room.dueAt = dueAt;
+    room.cancelPause = this.#clock.after(dueAt - now, () => this.#flush(channelId, room));
   }
 
   #flush(channelId: number, room: Room): void {
@@ -245,7 +228,8 @@ export class ChannelPresence implements Presence, Rooms {
     if (payload !== room.announced) {
       room.announced = payload;
       const pauseMs = users.length > crowd ? crowdMergeMs : mergeMs;
-      room.cancelPause = this.#clock.after(pauseMs, () => this.#flush(channelId, room));
+      room.notBefore = this.#clock.monotonic() + pauseMs;
+      this.#announceWithin(pauseMs, channelId, room);
       this.#announce(`movement:${channelId}`, { name: channelMovement.name, channelId, payload });
       for (const watcher of room.watchers) watcher(users);
     }
