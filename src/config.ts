@@ -112,11 +112,13 @@ export const variables = z.object({
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "must be a username")
     .optional()
-    .describe("The user of this name, whatever its case, is admin. Unset: the first user made on this machine is."),
+    .describe(
+      "The user of this name, whatever its case, is admin. It can be taken on this machine only. Unset: the first user made on this machine is.",
+    ),
   SIGN_UP: z
     .enum(["open", "closed"], "must be open or closed")
     .default("open")
-    .describe("`closed`: only an admin makes users, and whoever will be the admin while there is none."),
+    .describe("`closed`: only an admin makes users. While there is none, the admin is made as above."),
   ANONYMOUS_READ: flag(true, "`false`: every read needs a token."),
   CORS_ORIGINS: list
     .pipe(z.array(origin).min(1, "must be * or a list of origins"))

@@ -151,10 +151,28 @@ describe("ADMIN", () => {
     expect((await self(own, (await signUp(own, "first")).token)).admin).toBe(false);
     expect((await self(own, (await signUp(own, "bOSS")).token)).admin).toBe(true);
   });
+
+  test("set: nobody takes the name from elsewhere, whatever its case and whether sign-up is open", async () => {
+    for (const [signUpRule, status] of [
+      ["open", 403],
+      ["closed", 401],
+    ] as const) {
+      await using own = await startServer({ ADMIN: "Boss", SIGN_UP: signUpRule });
+      for (const headers of [{ "x-forwarded-for": "127.0.0.1" }, { via: "1.1 proxy" }, { "x-forwarded-prefix": "/chat" }] as Record<
+        string,
+        string
+      >[]) {
+        const refused = await make({ username: "bOSS", password }, { from: own, headers });
+        expect([signUpRule, refused.status]).toEqual([signUpRule, status]);
+      }
+      expect((await request(own, "GET", "/user")).body).toEqual([]);
+      expect((await self(own, (await signUp(own, "boss")).token)).admin).toBe(true);
+    }
+  });
 });
 
 describe("SIGN_UP=closed", () => {
-  test("only an admin makes users, and whoever will be the admin while there is none", async () => {
+  test("only an admin makes users, and the admin is made while there is none", async () => {
     await using own = await startServer({ SIGN_UP: "closed", ADMIN: "boss" });
     const stranger = await make({ username: "eve", password }, { from: own });
     expect(stranger.status).toBe(401);

@@ -25,20 +25,30 @@ const User = z.object({ id: Id, username: z.string() }).meta({ id: "User" });
 export const userEvents = [loggedEvent("post user", User, "A user was made.")] as const;
 const [postUser] = userEvents;
 
-/** Whether this request makes the admin, where there is none: by name where `ADMIN` is set, else the first one from this machine. */
-async function becomesAdmin(ctx: Context, read: Read, username: string): Promise<boolean> {
-  const { admin } = ctx.rules;
-  if (admin === undefined) return ctx.origin.local && (await read.get(`select id from "user" where admin`, [])) === undefined;
-  if (usernameKey(admin) !== usernameKey(username)) return false;
-  return (await read.get(`select id from "user" where username_key = ?`, [usernameKey(admin)])) === undefined;
+function isAdminsName({ rules: { admin } }: Context, username: string): boolean {
+  return admin !== undefined && usernameKey(admin) === usernameKey(username);
 }
 
-/** Asked before the hashing, which is dear, and again inside the transaction, which is sure. */
+function isTaken(read: Read, username: string): Promise<boolean> {
+  return read.get(`select id from "user" where username_key = ?`, [usernameKey(username)]).then((row) => row !== undefined);
+}
+
+/**
+ * Whether this request makes the admin, where there is none: by name where `ADMIN` is set, else the first one. A request from elsewhere
+ * never does: a stranger may know the name, or be first.
+ */
+async function becomesAdmin(ctx: Context, read: Read, username: string): Promise<boolean> {
+  if (ctx.rules.admin !== undefined) return isAdminsName(ctx, username) && ctx.origin.local && !(await isTaken(read, username));
+  return ctx.origin.local && (await read.get(`select id from "user" where admin`, [])) === undefined;
+}
+
+/** Asked before the hashing, which is expensive, and again inside the transaction, which is sure. */
 async function requireSignUp(ctx: Context, read: Read, username: string): Promise<void> {
   if (ctx.rules.signUp === "closed" && !ctx.caller?.admin && !(await becomesAdmin(ctx, read, username)))
     throw ctx.caller ? new AppError("FORBIDDEN", "Only an admin makes users here.") : new AppError("UNAUTHORIZED");
-  if (await read.get(`select id from "user" where username_key = ?`, [usernameKey(username)]))
-    throw new AppError("CONFLICT", "This username is taken.");
+  if (await isTaken(read, username)) throw new AppError("CONFLICT", "This username is taken.");
+  if (isAdminsName(ctx, username) && !ctx.origin.local && !ctx.caller?.admin)
+    throw new AppError("FORBIDDEN", "The name in ADMIN can be taken on the machine itself only.");
 }
 
 export const userRouter = router({
