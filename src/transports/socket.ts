@@ -33,7 +33,7 @@ export interface SocketOptions {
 /** How long a peer may take over its half of the close before the connection is cut. */
 const closeGraceMs = 1_500;
 /** Who does not take what waits for it is not listened to either, so that answers to it cannot pile up. */
-const readHighWaterBytes = 256 * 1024;
+export const readHighWaterBytes = 256 * 1024;
 /** Heartbeats a peer may miss while it takes nothing; its feeds end it sooner, when there is much for it. */
 const maxStalledBeats = 3;
 

@@ -1,91 +1,38 @@
-/** Owns tRPC over WebSocket: calls go to tRPC's own adapter, `events` subscriptions to a feed that writes tRPC's frames itself. */
-import { EventEmitter } from "node:events";
-import { IncomingMessage } from "node:http";
-import { Socket as NetSocket } from "node:net";
-import { getErrorShape, getTRPCErrorFromUnknown } from "@trpc/server";
-import { getWSConnectionHandler } from "@trpc/server/adapters/ws";
-import type { WebSocket, WebSocketServer } from "ws";
-import { appRouter } from "../api.ts";
+/** Owns tRPC over WebSocket: calls a few at a time, `events` subscriptions as feeds that write tRPC's frames, others by iteration. */
 import type { Caller, Context, Follow, Socket } from "../core/context.ts";
 import { AppError, describeError } from "../core/errors.ts";
-import type { Feed } from "../core/events/feed.ts";
 import { textFrame, trpcWire } from "../core/events/wires.ts";
 import { createContext } from "../core/services.ts";
+import { CallWindow, queriesAtOnce } from "./call-window.ts";
 import { closeCodes } from "./connections.ts";
-import type { Target } from "./gate.ts";
-import { callProcedure } from "./procedures.ts";
-import type { Connection, Protocol } from "./socket.ts";
-import { maxBatchSize } from "./trpc-answer.ts";
+import { callProcedure, definitions } from "./procedures.ts";
+import { type Connection, type Protocol, readHighWaterBytes } from "./socket.ts";
+import { type Answer, answerCall, errorShape, maxBatchSize } from "./trpc-answer.ts";
+import { type CallFrame, idOf, isObject, type RpcId, readFrame, type SubscriptionFrame } from "./trpc-frames.ts";
+import { Iteration } from "./trpc-iteration.ts";
 
-/** Every frame of a subscription repeats its id. */
-const maxIdLength = 64;
 const paramsWithinMs = 10_000;
 
-type RpcId = number | string;
-
-interface RpcMessage {
-  readonly id: RpcId | null;
-  readonly method?: unknown;
-  readonly params?: { readonly path?: unknown; readonly input?: unknown; readonly lastEventId?: unknown };
+/** What a subscription is once it has begun: a feed, or an iteration. */
+interface Running {
+  close(): void;
+  resume(): void;
 }
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** Whether the client says it will send its connection parameters first. */
-export function announcesParams(target: Target): boolean {
-  return target.query.get("connectionParams")?.[0] === "1";
-}
-
-/** Whether a socket's first frame is tRPC's: a frame, or a batch of them, with a `method` and no `event`. */
-export function isTrpcFrame(text: string): boolean {
-  try {
-    const frame: unknown = JSON.parse(text);
-    const first: unknown = Array.isArray(frame) ? frame[0] : frame;
-    return isObject(first) && typeof first["method"] === "string" && !("event" in first);
-  } catch {
-    return false;
-  }
-}
-
-function isRpcId(id: unknown): id is RpcId {
-  return typeof id === "number" || typeof id === "string";
-}
-
-/** What tRPC's adapter takes for a ws socket; its frames are counted on the way. */
-class AdapterSocket extends EventEmitter {
-  readonly readyState = 1;
-  readonly #send: (text: string) => void;
-  readonly close: () => void;
-
-  constructor(send: (text: string) => void, close: () => void) {
-    super();
-    this.#send = send;
-    this.close = close;
-  }
-
-  send(text: string): void {
-    this.#send(text);
-  }
-}
-
-/** The adapter looks at the URL for connection parameters; they have been read by then. */
-const bareRequest = Object.assign(new IncomingMessage(new NetSocket()), { url: "/", headers: { host: "localhost" } });
 
 export class TrpcSocket implements Protocol, Socket {
   static readonly pong = textFrame("PONG");
 
   readonly #connection: Connection;
-  readonly #feeds = new Map<RpcId, Feed<Buffer> | undefined>();
-  /** Ids of calls and small subscriptions that the adapter has not finished. */
-  readonly #calls = new Map<RpcId, "call" | "subscription">();
-  /** Calls that wait for one of those; until they are through nothing more is read. */
-  readonly #waiting: unknown[] = [];
+  readonly #subscriptions = new Map<RpcId, Running | undefined>();
+  /** Ids of calls that have no answer yet, those that wait for their turn among them. */
+  readonly #calls = new Map<RpcId, CallFrame>();
+  /** Calls that wait for others; until they are through nothing more is read. */
+  readonly #waiting: CallFrame[] = [];
+  readonly #window = new CallWindow();
+  #queriesUnderWay = 0;
+  #gone: AbortController | undefined;
   #onClose: Map<string, () => void> | undefined;
-  #adapter: AdapterSocket | undefined;
   #caller: Promise<Caller | null> | undefined;
-  #decoded: unknown;
 
   /** `announced`: the client has said that its connection parameters come first. */
   constructor(connection: Connection, announced: boolean) {
@@ -97,7 +44,7 @@ export class TrpcSocket implements Protocol, Socket {
         () => !this.#caller && connection.open && connection.slot.end(closeCodes.abuse, "no connection parameters"),
       );
     } else {
-      this.#authenticate(connection.token);
+      this.#authenticate(async () => connection.token);
     }
   }
 
@@ -111,7 +58,8 @@ export class TrpcSocket implements Protocol, Socket {
   }
 
   resume(): void {
-    for (const feed of this.#feeds.values()) feed?.resume();
+    for (const running of this.#subscriptions.values()) running?.resume();
+    this.#callNext();
   }
 
   receive(data: Buffer, isBinary: boolean): void {
@@ -125,114 +73,173 @@ export class TrpcSocket implements Protocol, Socket {
       return this.#sendError(null, new AppError("BAD_REQUEST", "The frame is not valid JSON."));
     }
     if (!this.#caller) return this.#readParams(message);
-    // Over-long batches are the adapter's to refuse, every call of them. Of the others each call goes alone: one that
-    // makes no sense is refused without its neighbours.
-    if (Array.isArray(message) && message.length > maxBatchSize) this.#handOver(message);
-    else for (const item of Array.isArray(message) ? message : [message]) this.#dispatch(item);
+    if (Array.isArray(message)) this.#receiveBatch(message);
+    else this.#take(message);
   }
 
-  #dispatch(item: unknown): void {
-    if (!this.#take(item)) this.#handOver(item);
+  closed(): void {
+    for (const running of this.#subscriptions.values()) running?.close();
+    this.#subscriptions.clear();
+    this.#waiting.length = 0;
+    this.#gone?.abort();
+    for (const callback of this.#onClose?.values() ?? []) callback();
+    this.#onClose = undefined;
   }
 
   #readParams(message: unknown): void {
     if (!isObject(message) || message["method"] !== "connectionParams") {
-      this.#refuse(new AppError("BAD_REQUEST", "Send the connection parameters first, as announced."));
+      this.#sendError(null, new AppError("BAD_REQUEST", "Send the connection parameters first, as announced."));
+      this.#connection.slot.end(closeCodes.abuse, "no connection parameters");
       return;
     }
     const { data } = message;
     const auth = isObject(data) ? data["auth"] : undefined;
     const { token } = this.#connection;
-    if (auth !== undefined && auth !== null && typeof auth !== "string")
-      this.#refuse(new AppError("BAD_REQUEST", "The connection parameter auth must be a token."));
-    else if (token !== undefined && auth && auth !== token)
-      this.#refuse(new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ."));
-    else this.#authenticate(auth || token);
+    this.#authenticate(async () => {
+      if (auth !== undefined && auth !== null && typeof auth !== "string")
+        throw new AppError("BAD_REQUEST", "The connection parameter auth must be a token.");
+      if (token !== undefined && auth && auth !== token)
+        throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
+      return auth || token;
+    });
   }
 
-  #authenticate(token: string | undefined): void {
+  /**
+   * Where the token is not good, every call and subscription is answered so: a client that was only closed would come back with the same
+   * token, for ever and without a reason. Where the fault is ours, it may come back.
+   */
+  #authenticate(read: () => Promise<string | undefined>): void {
     const { options, slot } = this.#connection;
     const identify = async () => {
+      const token = await read();
       const caller = token === undefined ? null : await options.services.tokens.verify(token);
       slot.identify(caller);
       return caller;
     };
     this.#caller = identify();
-    this.#caller.catch((error: unknown) => this.#refuse(error));
+    this.#caller.catch((error: unknown) => {
+      const { code } = describeError(error);
+      if (code !== "UNAUTHORIZED" && code !== "BAD_REQUEST") slot.end(closeCodes.goingAway, "no token can be looked at");
+    });
   }
 
   /** A call's own: one kept for each socket would cost more than it saves. */
   async #createContext(): Promise<Context> {
+    return this.#contextOf((await this.#caller) ?? null);
+  }
+
+  #contextOf(caller: Caller | null): Context {
     const { options, origin, requestId } = this.#connection;
-    return createContext(options.services, { caller: (await this.#caller) ?? null, origin, requestId, socket: this });
+    return createContext(options.services, { caller, origin, requestId, socket: this });
   }
 
-  /** Tells why, and closes: this socket will never be anybody's. Where the fault is ours, its client may come back. */
-  #refuse(error: unknown): void {
-    this.#sendError(null, error);
-    const { tokenInvalid, abuse, goingAway } = closeCodes;
-    const { code } = describeError(error);
-    this.#connection.slot.end(code === "UNAUTHORIZED" ? tokenInvalid : code === "BAD_REQUEST" ? abuse : goingAway, "connection refused");
+  /** Each frame for itself: one that makes no sense is refused without its neighbours, and a batch that is too long with all of them. */
+  #receiveBatch(frames: readonly unknown[]): void {
+    if (frames.length <= maxBatchSize) {
+      for (const frame of frames) this.#take(frame);
+      return;
+    }
+    const error = new AppError("BAD_REQUEST", `A batch has at most ${maxBatchSize} calls.`);
+    const ids = new Set(frames.map(idOf).filter((id) => id !== null));
+    if (ids.size === 0) this.#sendError(null, error);
+    for (const id of ids) if (!this.#isInUse(id)) this.#sendError(id, error);
   }
 
-  /** Takes frames that are not for the adapter: those of `events` subscriptions, and those over a limit. */
-  #take(message: unknown): boolean {
-    if (!isObject(message) || !isRpcId(message["id"])) return false;
-    const { id, method, params } = message as unknown as RpcMessage & { id: RpcId };
-    if (typeof id === "string" && id.length > maxIdLength) {
-      this.#sendError(null, new AppError("BAD_REQUEST", `An id has at most ${maxIdLength} characters.`));
-      return true;
+  #take(item: unknown): void {
+    try {
+      const frame = readFrame(item);
+      if (frame.method === "subscription.stop") this.#stop(frame.id);
+      else if (this.#isInUse(frame.id)) this.#sendError(frame.id, new AppError("BAD_REQUEST", "This id is in use already."), frame.path);
+      else if (frame.method === "subscription") this.#subscribe(frame);
+      else this.#enqueue(frame);
+    } catch (error) {
+      this.#sendError(idOf(item), error);
     }
-    if (method === "subscription.stop") {
-      if (!this.#feeds.has(id)) return false;
-      this.#stop(id);
-      return true;
+  }
+
+  #isInUse(id: RpcId): boolean {
+    return this.#subscriptions.has(id) || this.#calls.has(id);
+  }
+
+  #enqueue(frame: CallFrame): void {
+    this.#calls.set(frame.id, frame);
+    this.#waiting.push(frame);
+    this.#callNext();
+    if (this.#waiting.length > 0) this.#connection.pause();
+  }
+
+  /** A call begins while the client takes its answers, in the order they were asked for. */
+  #mayCall({ method }: CallFrame): boolean {
+    const { backlog, options } = this.#connection;
+    if (backlog > readHighWaterBytes || this.#calls.size - this.#waiting.length >= options.limits.callsPerSocket) return false;
+    return method === "mutation" || this.#queriesUnderWay < this.#window.size(queriesAtOnce);
+  }
+
+  #callNext(): void {
+    for (let frame = this.#waiting[0]; frame && this.open && this.#mayCall(frame); frame = this.#waiting[0]) {
+      this.#waiting.shift();
+      if (this.#waiting.length === 0) this.#connection.resume();
+      void this.#call(frame);
     }
-    const path = isObject(params) ? params["path"] : undefined;
-    // Refused by the adapter, under no id: nothing would be left to settle.
-    if (!isObject(params) || typeof path !== "string" || ![undefined, "2.0"].includes(message["jsonrpc"] as string | undefined))
-      return false;
-    if (method !== "subscription" && method !== "query" && method !== "mutation") return false;
-    if (this.#feeds.has(id) || this.#calls.has(id)) {
-      this.#sendError(id, new AppError("BAD_REQUEST", "This id is in use already."), path);
-      return true;
+  }
+
+  async #call({ id, jsonrpc, method, path, input }: CallFrame): Promise<void> {
+    if (method === "query") this.#queriesUnderWay += 1;
+    this.#gone ??= new AbortController();
+    const answer = await this.#answer({ method, path, input }, this.#gone.signal);
+    this.#calls.delete(id);
+    const head = `{"id":${JSON.stringify(id)}${jsonrpc === undefined ? "" : `,"jsonrpc":"${jsonrpc}"`}`;
+    const result = answer.error === undefined && `"result":{"type":"data"${answer.data === undefined ? "" : `,"data":${answer.data}`}}`;
+    const frame = textFrame(`${head},${result || `"error":${answer.error}`}}`);
+    this.#connection.write(frame);
+    if (method === "query") {
+      this.#queriesUnderWay -= 1;
+      this.#window.note(frame.length);
     }
-    if (method === "subscription") {
-      if (this.#feeds.size + this.#count("subscription") >= this.#connection.options.limits.subscriptionsPerSocket) {
-        this.#sendError(id, new AppError("TOO_MANY_REQUESTS", "Too many subscriptions on this socket.", { retryAfterSeconds: 1 }), path);
-        return true;
-      }
-      if (path === "events") {
-        this.#follow(id, params).catch((error: unknown) => this.#connection.options.onError(error, this.#connection.requestId));
-        return true;
-      }
-      this.#calls.set(id, "subscription");
-      return false;
+    // A page is work enough for one turn.
+    if (this.#waiting.length > 0) setImmediate(() => this.#callNext());
+  }
+
+  async #answer({ method, path, input }: Pick<CallFrame, "method" | "path" | "input">, signal: AbortSignal): Promise<Answer> {
+    try {
+      if (definitions.get(path)?.type !== method) throw new AppError("NOT_FOUND", `There is no ${method} ${path}.`);
+      return await answerCall({ path, type: method, context: await this.#createContext(), getRawInput: async () => input, signal });
+    } catch (error) {
+      const { status, retryAfterSeconds } = describeError(error);
+      return {
+        status,
+        error: JSON.stringify(errorShape(error, { path, type: method, context: this.#contextOf(null) })),
+        retryAfterSeconds,
+      };
     }
-    if (!this.#mayCall()) {
-      this.#waiting.push(message);
-      this.#connection.pause();
-      return true;
-    }
-    this.#calls.set(id, "call");
-    return false;
+  }
+
+  #subscribe(frame: SubscriptionFrame): void {
+    const { id, path } = frame;
+    const { options, requestId } = this.#connection;
+    if (this.#subscriptions.size >= options.limits.subscriptionsPerSocket)
+      return this.#sendError(
+        id,
+        new AppError("TOO_MANY_REQUESTS", "Too many subscriptions on this socket.", { retryAfterSeconds: 1 }),
+        path,
+      );
+    if (path !== "events") return void this.#iterate(frame);
+    this.#subscriptions.set(id, undefined);
+    this.#follow(frame).catch((error: unknown) => options.onError(error, requestId));
   }
 
   /** The procedure checks input and rights; the feed writes the rest. */
-  async #follow(id: RpcId, params: Record<string, unknown>): Promise<void> {
-    const { input, lastEventId } = params;
-    const { options } = this.#connection;
-    this.#feeds.set(id, undefined);
+  async #follow({ id, path, input }: SubscriptionFrame): Promise<void> {
+    const connection = this.#connection;
+    const { options } = connection;
     let follow: Follow<unknown>;
     try {
-      const rawInput = lastEventId === undefined ? input : { ...(isObject(input) ? input : {}), lastEventId };
-      follow = (await callProcedure("events", await this.#createContext(), async () => rawInput)) as Follow<unknown>;
+      follow = (await callProcedure(path, await this.#createContext(), async () => input)) as Follow<unknown>;
     } catch (error) {
-      if (this.#feeds.delete(id)) this.#sendError(id, error, "events");
+      if (this.#subscriptions.delete(id)) this.#sendError(id, error, path);
       return;
     }
-    if (!this.#feeds.has(id)) return;
-    const connection = this.#connection;
+    if (!this.#subscriptions.has(id)) return;
     this.#send({ id, result: { type: "started" } });
     const { channels, cursor } = follow;
     const opening = options.feeds.open({ wire: trpcWire(id), sink: connection, channels, announce: true }, cursor);
@@ -241,69 +248,40 @@ export class TrpcSocket implements Protocol, Socket {
       connection.slot.end(closeCodes.goingAway, "no events to follow");
       throw error;
     });
-    if (this.#feeds.has(id) && connection.open) this.#feeds.set(id, feed);
+    if (this.#subscriptions.has(id) && connection.open) this.#subscriptions.set(id, feed);
     else feed.close();
   }
 
-  #stop(id: RpcId): void {
-    this.#feeds.get(id)?.close();
-    this.#feeds.delete(id);
-    this.#send({ id, result: { type: "stopped" } });
-  }
-
-  #handOver(message: unknown): void {
-    this.#adapter ??= this.#openAdapter();
-    this.#decoded = message;
-    this.#adapter.emit("message", Buffer.from("{}"), false);
-  }
-
-  #openAdapter(): AdapterSocket {
+  async #iterate({ id, jsonrpc, path, input }: SubscriptionFrame): Promise<void> {
     const connection = this.#connection;
-    const adapter = new AdapterSocket(
-      (text) => connection.write(textFrame(text)),
-      () => connection.end(closeCodes.goingAway, "closed"),
-    );
-    const handle = getWSConnectionHandler({
-      router: appRouter,
-      createContext: () => this.#createContext(),
-      maxBatchSize,
-      wss: undefined as unknown as WebSocketServer,
-      experimental_encoder: {
-        encode: (message: unknown) => {
-          this.#settle(message);
-          return JSON.stringify(message);
-        },
-        decode: () => this.#decoded,
+    const iteration = new Iteration({
+      backlog: () => connection.backlog,
+      highWaterBytes: readHighWaterBytes,
+      send: (result) => {
+        if ("type" in result && result.type === "stopped") this.#subscriptions.delete(id);
+        this.#send({ id, jsonrpc, result });
       },
     });
-    handle(adapter as unknown as WebSocket, bareRequest);
-    return adapter;
-  }
-
-  /** A call is over with its answer, a subscription with its error or its end. */
-  #settle(message: unknown): void {
-    if (!isObject(message) || !isRpcId(message["id"])) return;
-    const { id, result } = message as { id: RpcId; result?: { type?: string } };
-    const kind = this.#calls.get(id);
-    if (kind === "call" || (kind === "subscription" && (result === undefined || result.type === "stopped"))) this.#calls.delete(id);
-    if (kind === "call") this.#callNext();
-  }
-
-  #count(kind: "call" | "subscription"): number {
-    let count = 0;
-    for (const each of this.#calls.values()) if (each === kind) count += 1;
-    return count;
-  }
-
-  #mayCall(): boolean {
-    return this.#count("call") < this.#connection.options.limits.callsPerSocket;
-  }
-
-  #callNext(): void {
-    while (this.open && this.#waiting.length > 0 && this.#mayCall()) {
-      this.#dispatch(this.#waiting.shift());
-      if (this.#waiting.length === 0) this.#connection.resume();
+    this.#subscriptions.set(id, iteration);
+    try {
+      await iteration.run(async (signal) => {
+        if (definitions.get(path)?.type !== "subscription") throw new AppError("NOT_FOUND", `There is no subscription ${path}.`);
+        return callProcedure(path, await this.#createContext(), async () => input, signal);
+      });
+    } catch (error) {
+      this.#subscriptions.delete(id);
+      this.#sendError(id, error, path);
     }
+  }
+
+  #stop(id: RpcId): void {
+    const running = this.#subscriptions.get(id);
+    if (!this.#subscriptions.has(id)) return;
+    running?.close();
+    // An iteration says by itself when it has ended; until then its id is in use.
+    if (running instanceof Iteration) return;
+    this.#subscriptions.delete(id);
+    this.#send({ id, result: { type: "stopped" } });
   }
 
   #send(message: unknown): void {
@@ -311,23 +289,6 @@ export class TrpcSocket implements Protocol, Socket {
   }
 
   #sendError(id: RpcId | null, error: unknown, path?: string): void {
-    const shape = getErrorShape({
-      config: appRouter._def._config,
-      error: getTRPCErrorFromUnknown(error),
-      type: "unknown",
-      path,
-      input: undefined,
-      ctx: undefined,
-    });
-    this.#send({ id, error: shape });
-  }
-
-  closed(): void {
-    for (const feed of this.#feeds.values()) feed?.close();
-    this.#feeds.clear();
-    this.#waiting.length = 0;
-    this.#adapter?.emit("close");
-    for (const callback of this.#onClose?.values() ?? []) callback();
-    this.#onClose = undefined;
+    this.#send({ id, error: errorShape(error, { context: this.#contextOf(null), ...(path !== undefined && { path }) }) });
   }
 }

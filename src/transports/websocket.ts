@@ -12,7 +12,8 @@ import { refuseSocket } from "./refusal.ts";
 import { readReading } from "./shim.ts";
 import { Connection, type Protocol, type SocketOptions, type Upgrade } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
-import { announcesParams, isTrpcFrame, TrpcSocket } from "./trpc-ws.ts";
+import { announcesParams, isTrpcFrame } from "./trpc-frames.ts";
+import { TrpcSocket } from "./trpc-ws.ts";
 import { isUnderWay } from "./turns.ts";
 
 export interface WebSocketOptions extends SocketOptions {

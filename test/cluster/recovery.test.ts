@@ -100,7 +100,7 @@ test("the numbers of sessions and channels of the time that is gone are given ou
   await request(node, "DELETE", `/channel/${channel}`, { token: ended });
   await request(node, "DELETE", "/auth", { token: ended });
   // Which every node has heard of.
-  for (const each of cluster.nodes) expect(await tryToken(each, ended)).toEqual({ rest: 401, socket: 4001 });
+  for (const each of cluster.nodes) expect(await tryToken(each, ended)).toEqual({ rest: 401, socket: 401 });
   await archived.goBack(at);
 
   const carol = { username: "carol", password };
@@ -112,7 +112,7 @@ test("the numbers of sessions and channels of the time that is gone are given ou
   expect(decodeJwt(carols).sub).toBe(String(bob.id));
   expect(await makeChannel(anns)).toBe(channel);
   for (const each of cluster.nodes) {
-    for (const lost of [bob.token, ended]) expect(await tryToken(each, lost)).toEqual({ rest: 401, socket: 4001 });
+    for (const lost of [bob.token, ended]) expect(await tryToken(each, lost)).toEqual({ rest: 401, socket: 401 });
     expect(await tryToken(each, carols)).toEqual({ rest: "carol", socket: "carol" });
     expect(await tryToken(each, anns)).toEqual({ rest: "ann", socket: "ann" });
     const person = await openPlain(each, { token: anns });

@@ -1,4 +1,6 @@
 /** What a token is answered. */
+import type { TRPCClientError } from "@trpc/client";
+import type { AppRouter } from "../../src/api.ts";
 import type { Keenchat } from "../../src/keenchat.ts";
 import { request } from "./http.ts";
 import { connectTrpc } from "./wires.ts";
@@ -8,7 +10,7 @@ export async function tryToken(server: Pick<Keenchat, "restUrl" | "wsUrl">, toke
   const { status, body } = await request(server, "GET", "/auth", { token });
   const client = connectTrpc(`${server.wsUrl}/trpc`, { token });
   const asked = client.api.auth.session.query().then(({ username }) => username);
-  const socket = await asked.catch(async () => (await client.closes.take("the socket's end", () => true)).code);
+  const socket = await asked.catch((error: TRPCClientError<AppRouter>) => error.data?.httpStatus);
   await client.close();
   return { rest: status === 200 ? body.username : status, socket };
 }

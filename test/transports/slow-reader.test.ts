@@ -4,6 +4,7 @@ import { largestBacklog, waitingConnections } from "../support/backlog.ts";
 import { TestClock } from "../support/clock.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { TrpcSocket } from "../support/trpc-frames.ts";
 import { within } from "../support/wait.ts";
 import { connectTrpc, openPlain, openSse, type PlainClient, type Received } from "../support/wires.ts";
 
@@ -214,6 +215,63 @@ test("a client that asks and takes no answer is not listened to: its answers do 
   await client.inbox.count("answers", 1 + count, () => true, 15_000);
   expect(largestBacklog()).toBeLessThan(boundBytes);
 }, 60_000);
+
+/** Everything a hundred times: each page is as large as an answer may be. */
+const pagesAsked: [string, (server: TestServer) => Promise<{ goOn(): Promise<number> }>][] = [
+  [
+    "one frame over WebSocket",
+    async (server) => {
+      const socket = await TrpcSocket.open(`${server.wsUrl}/trpc`);
+      socket.ws.pause();
+      socket.send(upTo(100).map((id) => ({ id, method: "query", params: { path: "message.list", input: { limit: 200 } } })));
+      return {
+        async goOn() {
+          socket.ws.resume();
+          const answers = await socket.inbox.count("answers", 100, ({ result }) => result?.type === "data", 30_000);
+          socket.ws.close();
+          return answers.length;
+        },
+      };
+    },
+  ],
+  [
+    "one batch over HTTP",
+    async (server) => {
+      const socket = connect(Number(new URL(server.restUrl).port), "127.0.0.1");
+      const input = JSON.stringify(Object.fromEntries(upTo(100).map((id) => [id - 1, { limit: 200 }])));
+      const target = `/trpc/${Array(100).fill("message.list").join(",")}?batch=1&input=${encodeURIComponent(input)}`;
+      socket.pause();
+      socket.write(`GET ${target} HTTP/1.0\r\nHost: localhost\r\n\r\n`);
+      return {
+        async goOn() {
+          const chunks: Buffer[] = [];
+          socket.on("data", (chunk) => chunks.push(chunk));
+          socket.resume();
+          await within(30_000, "the end", new Promise((resolve) => socket.once("close", resolve)));
+          const text = Buffer.concat(chunks).toString();
+          return (JSON.parse(text.slice(text.indexOf("\r\n\r\n"))) as { result: unknown }[]).filter(({ result }) => result).length;
+        },
+      };
+    },
+  ],
+];
+
+test.each(pagesAsked)(
+  "a hundred pages asked for in %s are read no faster than they are taken, and all of them come",
+  async (_how, ask) => {
+    await using server = await startServer();
+    const { token } = await signUp(server, "ann");
+    await Promise.all(upTo(30).map(() => post(server, token, 1, large)));
+    const witness = await openPlain(server);
+    largestBacklog();
+    const asked = await ask(server);
+    await within(15_000, "a full connection", untilFull(witness));
+    expect(largestBacklog()).toBeLessThan(2 * boundBytes);
+    expect(await asked.goOn()).toBe(100);
+    expect(largestBacklog()).toBeLessThan(2 * boundBytes);
+  },
+  60_000,
+);
 
 async function untilFull(witness: PlainClient): Promise<void> {
   while (waitingConnections() === 0) await witness.breathe();

@@ -131,18 +131,22 @@ test("a frame in the place of the announced connection parameters is refused, no
   expect(await within(5_000, "the close", raw.closed)).toBe(1008);
 });
 
-test("a token by connectionParams that is none closes with 4001, two that differ with 1008", async () => {
-  const wrong = await TrpcSocket.open(`${server.wsUrl}/trpc?connectionParams=1`);
-  wrong.send({ method: "connectionParams", data: { auth: "nonsense" } });
-  expect(await wrong.inbox.take("the error", ({ error }) => error !== undefined)).toMatchObject({
-    id: null,
-    error: { data: { code: "UNAUTHORIZED" } },
-  });
-  expect(await within(5_000, "the close", wrong.closed)).toBe(4001);
-  const differ = await TrpcSocket.open(`${server.wsUrl}/trpc?connectionParams=1&auth=${ann.token}`);
-  differ.send({ method: "connectionParams", data: { auth: "nonsense" } });
-  expect(await within(5_000, "the close", differ.closed)).toBe(1008);
-});
+test.each<[string, number, string, (() => string) | undefined]>([
+  ["is none", 401, "UNAUTHORIZED", undefined],
+  ["differs from the URL's", 400, "BAD_REQUEST", () => `?auth=${ann.token}`],
+])(
+  "with a token that %s, tRPC's own client gets the reason for each call and subscription, and stays connected",
+  async (_how, httpStatus, code, query) => {
+    const client = connectTrpc(`${server.wsUrl}/trpc${query?.() ?? ""}`, { token: "nonsense" });
+    for (let round = 0; round < 2; round += 1) {
+      await expect(client.api.channel.get.query({ id: 1 })).rejects.toMatchObject({ data: { code, httpStatus, path: "channel.get" } });
+      expect(await client.follow().take("the refusal", ({ event }) => event === "failed")).toMatchObject({ data: { code } });
+    }
+    expect(client.sockets).toHaveLength(1);
+    expect(client.sockets[0]?.readyState).toBe(WebSocket.OPEN);
+    await client.close();
+  },
+);
 
 test("the token of the header or of the URL counts on a tRPC socket", async () => {
   const byUrl = await TrpcSocket.open(`${server.wsUrl}/trpc?auth=${ann.token}`);
