@@ -1,6 +1,7 @@
 /** The composition root: everything the server is made of, put together in one place. */
 
 import { createHash } from "node:crypto";
+import type { IncomingMessage } from "node:http";
 import { fileURLToPath } from "node:url";
 import { MemoryBuses } from "./bus/memory.ts";
 import { openRedisBus } from "./bus/redis.ts";
@@ -33,9 +34,10 @@ import { checkReady } from "./transports/health.ts";
 import { Cors, createRequestListener, type Exchange, send, sendJson } from "./transports/http.ts";
 import { createMetrics } from "./transports/metrics.ts";
 import { openApiDocument } from "./transports/openapi.ts";
-import { createOriginReader } from "./transports/origin.ts";
+import { createOriginReader, createTrust, peerAddress } from "./transports/origin.ts";
 import { createRest } from "./transports/rest.ts";
 import { listenOnBoth, portOf, stopListening } from "./transports/server.ts";
+import { createServerUrlReader } from "./transports/server-url.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
 import { createSocketIo } from "./transports/socket-io.ts";
 import { createTrpcHttp } from "./transports/trpc-http.ts";
@@ -188,8 +190,12 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   let stopping = false;
   const draining = () => stopping;
   const cors = new Cors(config.corsOrigins);
-  const originOf = createOriginReader(config.trustedProxies);
-  const { pathPrefix } = config;
+  const { pathPrefix, publicUrl } = config;
+  const isTrusted = createTrust(config.trustedProxies);
+  const originOf = createOriginReader(isTrusted);
+  const urlFor = createServerUrlReader({ publicUrl, isTrustedPeer: (request) => isTrusted(peerAddress(request)) });
+  // Below a prefix the path leads there from wherever the document came; what has only the file needs the whole.
+  const serverUrls = (request: IncomingMessage) => (publicUrl === undefined ? [urlFor(request)] : [pathPrefix || "/", publicUrl]);
   const reading = { headCursor: () => log.head.id, fresh: () => log.fresh() };
   const web = await openWeb({
     directory: webDirectory,
@@ -220,8 +226,8 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
         sendJson(response, 200, { status: "ok", redis: config.redisUrl && (bus.carries ? "ok" : "away") });
       },
       metrics: (exchange: Exchange) => metrics.answer(exchange),
-      "openapi.json": ({ response }: Exchange) => send(response, 200, openApiDocument(config.rules)),
-      "asyncapi.json": ({ response }: Exchange) => send(response, 200, asyncApiDocument()),
+      "openapi.json": ({ request, response }: Exchange) => send(response, 200, openApiDocument(config.rules, serverUrls(request))),
+      "asyncapi.json": ({ request, response }: Exchange) => send(response, 200, asyncApiDocument(urlFor(request))),
     },
     folders: { docs: createDocs(pathPrefix) },
     trpc: createTrpcHttp({ services, originOf, connections, ...reading }),

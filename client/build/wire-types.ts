@@ -29,7 +29,11 @@ class Names {
   }
 
   #declare(name: string, schema: Schema, io: Direction): void {
-    const text = `export interface ${name} ${printSchema(schema, io)}`;
+    // What an event travels in is in `KeenchatEvent`, and is not said twice.
+    if ((schema.properties?.["event"] as Schema | undefined)?.const !== undefined) return;
+    const text = schema.oneOf
+      ? `export type ${name} = KeenchatEvent & { id: string };`
+      : `export interface ${name} ${printSchema(schema, io)}`;
     const known = this.declared.get(name);
     if (known !== undefined && known !== text) throw new Error(`Two shapes are called ${name}.`);
     this.declared.set(name, text);
@@ -45,8 +49,6 @@ function printSchema(schema: Schema, io: Direction): string {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const choices = schema.anyOf ?? schema.oneOf;
-  // The events in a page of the log are not said twice.
-  if (choices?.every((choice) => (choice as Schema).properties?.["event"])) return "KeenchatEvent & { id: string }";
   if (choices) return choices.map((choice) => printSchema(choice as Schema, io)).join(" | ");
   if (Array.isArray(schema.type)) return schema.type.map((type) => printSchema({ ...schema, type }, io)).join(" | ");
   switch (schema.type) {

@@ -18,7 +18,7 @@ export type { ConnectionState, WebSocketClass, WebSocketLike } from "./socket.ts
 export type { Stream } from "./stream.ts";
 export { localTokenStorage, type TokenStorage } from "./tokens.ts";
 export type { Typing } from "./typing.ts";
-export type { AppRouter, Calls, Channel, ChannelUsers, ErrorCode, KeenchatEvent, Message, Self, Session, User } from "./wire.ts";
+export type { AppRouter, Calls, Channel, ChannelUsers, CurrentSession, ErrorCode, KeenchatEvent, Message, Session, User } from "./wire.ts";
 
 export interface KeenchatOptions {
   /** Where the server is, as `http://localhost:5000`; a path in front of a proxied server may follow. In a browser, missing: the page's own origin. */

@@ -3,13 +3,13 @@ import type { KeenchatClient } from "./client.ts";
 import type { KeenchatError } from "./errors.ts";
 import { ObservableValue } from "./observable.ts";
 import { sharedOf, startTimer, toError } from "./store.ts";
-import type { Self } from "./wire.ts";
+import type { CurrentSession } from "./wire.ts";
 
 export type SessionState =
   | { readonly status: "signed out"; readonly self?: undefined; readonly error?: undefined }
   /** A token is there; whose it is, the server has not said yet. With an error: why not. It is asked again by itself. */
   | { readonly status: "opening"; readonly self?: undefined; readonly error?: KeenchatError }
-  | { readonly status: "signed in"; readonly self: Self; readonly error?: undefined };
+  | { readonly status: "signed in"; readonly self: CurrentSession; readonly error?: undefined };
 
 const retryMs = 3_000;
 

@@ -42,5 +42,5 @@ export type User = Output<Calls["user"]["get"]>;
 export type Channel = Output<Calls["channel"]["get"]>;
 export type Message = Output<Calls["message"]["get"]>;
 export type Session = Output<Calls["auth"]["login"]>;
-export type Self = Output<Calls["auth"]["session"]>;
+export type CurrentSession = Output<Calls["auth"]["session"]>;
 export type ChannelUsers = Output<Calls["channel"]["users"]>;

@@ -50,17 +50,18 @@ export interface ErrorDescription {
   retryAfterSeconds?: number;
 }
 
+const InputIssue = z.object({ path: z.array(z.union([z.string(), z.int()])), message: z.string() }).meta({ id: "InputIssue" });
+
 /** The body of every REST error. `error` and `message` are the same text: the original API had `error`. */
-export const ErrorBody = z.object({
-  error: z.string().describe("What went wrong, for a person."),
-  message: z.string().describe("The same text as `error`."),
-  code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]).describe("What went wrong, for a program."),
-  request_id: z.string().describe("Names this request in the server's log; also in `X-Request-Id`."),
-  issues: z
-    .array(z.object({ path: z.array(z.union([z.string(), z.int()])), message: z.string() }))
-    .optional()
-    .describe("Each thing that is wrong with the input."),
-});
+export const ErrorBody = z
+  .object({
+    error: z.string().describe("What went wrong, for a person."),
+    message: z.string().describe("The same text as `error`."),
+    code: z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]).describe("What went wrong, for a program."),
+    request_id: z.string().meta({ description: "Names this request in the server's log; also in `X-Request-Id`.", examples: ["q3v9x2k1"] }),
+    issues: z.array(InputIssue).optional().describe("Each thing that is wrong with the input."),
+  })
+  .meta({ id: "ApiError" });
 
 export type ErrorBody = z.infer<typeof ErrorBody>;
 

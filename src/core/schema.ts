@@ -2,9 +2,23 @@
 import { z } from "zod";
 
 /** Positive integer, never reused. */
-export const Id = z.int().min(1).describe("Positive integer, never reused.");
+export const Id = z
+  .int()
+  .min(1)
+  .meta({ description: "Positive integer, never reused.", examples: [1] });
 
-export const Time = z.int().min(0).describe("Integer milliseconds since the Unix epoch, set by the server.");
+export const Time = z
+  .int()
+  .min(0)
+  .meta({ description: "Integer milliseconds since the Unix epoch, set by the server.", examples: [1_795_867_200_000] });
+
+/** A position of the log, as a client has it. */
+export const Cursor = z.string().meta({ description: "A position of the log, as it came.", examples: ["42.k3v9x2"] });
+
+/** The name of a type, made of words: `post user` and `Event` are `PostUserEvent`, `message.post` and `Input` are `MessagePostInput`. */
+export function typeName(words: string, kind: string): string {
+  return words.replaceAll(/(?:^|[ .])(\w)/g, (_, letter: string) => letter.toUpperCase()) + kind;
+}
 
 /** Counts what people call characters closely enough for a limit: Unicode code points. */
 function codePoints(text: string): number {

@@ -10,7 +10,7 @@ interface Command {
   readonly answers: readonly string[];
 }
 
-const InChannel = z.object({ channel_id: Id });
+const InChannel = z.object({ channel_id: Id }).meta({ id: "InChannel" });
 
 /** By name. An `error` can answer each of them. */
 export const commands = {
@@ -22,7 +22,7 @@ export const commands = {
   },
   unidentify: { data: z.null(), answers: [], description: "Leaves the channel and forgets who the client is." },
   "change channel": {
-    data: z.object({ id: Id.nullable() }).nullable(),
+    data: z.object({ id: Id.nullable() }).meta({ id: "ToChannel" }).nullable(),
     answers: ["channel movement"],
     description: "Moves to a channel; an id of null, or null, leaves. Everyone hears `channel movement` for both channels.",
   },

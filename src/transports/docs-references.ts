@@ -4,8 +4,8 @@ import { definitions } from "./procedures.ts";
 import { routes } from "./routes.ts";
 
 interface Schema {
-  readonly type?: string;
-  readonly const?: unknown;
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
   readonly anyOf?: readonly Schema[];
   readonly items?: Schema;
@@ -17,12 +17,12 @@ interface Schema {
 interface Message {
   readonly name: string;
   readonly summary: string;
-  readonly payload: { readonly required: readonly string[]; readonly properties: { readonly data: Schema } };
+  readonly payload: Schema;
 }
 
 interface AsyncApi {
   readonly channels: Readonly<Record<string, { address: string; title: string; description: string }>>;
-  readonly components: { readonly messages: Readonly<Record<string, Message>> };
+  readonly components: { readonly messages: Readonly<Record<string, Message>>; readonly schemas: Readonly<Record<string, Schema>> };
 }
 
 function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -31,50 +31,51 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
 }
 
 /** A type in a few words: `integer`, `list of integer`, `text or null`. */
-function typeOf({ type, const: constant, enum: values, anyOf, items, properties }: Schema): string {
-  if (constant !== undefined) return `\`${String(constant)}\``;
+function typeOf(schema: Schema, resolve: (schema: Schema) => Schema): string {
+  const { type, enum: values, anyOf, items, properties } = resolve(schema);
   if (values) return values.map((value) => `\`${String(value)}\``).join(", ");
-  if (anyOf) return anyOf.map(typeOf).join(" or ");
-  if (type === "array") return `list of ${typeOf(items ?? {})}`;
-  if (properties)
-    return `{ ${Object.entries(properties)
-      .map(([name, schema]) => `${name}: ${typeOf(schema)}`)
-      .join(", ")} }`;
-  return type === "string" ? "text" : (type ?? "anything");
+  if (anyOf) return anyOf.map((each) => typeOf(each, resolve)).join(" or ");
+  if (type === "array") return `list of ${typeOf(items ?? {}, resolve)}`;
+  if (properties) {
+    const fields = Object.entries(properties).map(([name, field]) => `${name}: ${typeOf(field, resolve)}`);
+    return `{ ${fields.join(", ")} }`;
+  }
+  const names = [type ?? "anything"].flat();
+  return names.map((name) => (name === "string" ? "text" : name)).join(" or ");
 }
 
-function describeData(schema: Schema): string {
-  const { properties, required = [], type } = schema;
+function describeData(schema: Schema, resolve: (schema: Schema) => Schema): string {
+  const { properties, required = [], type, description = "" } = resolve(schema);
   if (type === "null") return "No data.\n";
-  if (!properties) return `Data: ${typeOf(schema)}. ${schema.description ?? ""}\n`;
+  if (!properties) return `Data: ${typeOf(schema, resolve)}. ${description}\n`;
   const rows = Object.entries(properties).map(([name, field]) => [
     `\`${name}\``,
-    `${typeOf(field)}${required.includes(name) ? "" : ", not always"}`,
-    field.description ?? "",
+    `${typeOf(field, resolve)}${required.includes(name) ? "" : ", not always"}`,
+    resolve(field).description ?? "",
   ]);
   return table(["field", "type", ""], rows);
 }
 
-function section(title: string, intro: string, messages: readonly Message[]): string {
-  const entries = messages.map(({ name, summary, payload }) => {
-    const carriesId = payload.required.includes("id") ? " Carries an id." : "";
-    return `### \`${name}\`\n\n${summary}${carriesId}\n\n${describeData(payload.properties.data)}`;
-  });
-  return [`## ${title}\n`, `${intro}\n`, ...entries].join("\n");
-}
-
 /** Every event and command of the AsyncAPI document, and the wires they travel on. */
 export function eventsReference(): string {
-  const { channels, components } = JSON.parse(asyncApiDocument()) as AsyncApi;
-  const ofKind = (kind: string) =>
-    Object.entries(components.messages).flatMap(([key, message]) => (key.startsWith(`${kind}.`) ? [message] : []));
+  const { channels, components } = JSON.parse(asyncApiDocument("http://localhost")) as AsyncApi;
+  const resolve = (schema: Schema): Schema => components.schemas[schema.$ref?.split("/").at(-1) ?? ""] ?? schema;
+  const entry = ({ name, summary, payload }: Message): string => {
+    const { properties = {}, required = [] } = resolve(payload);
+    const carriesId = required.includes("id") ? " Carries an id." : "";
+    return `### \`${name}\`\n\n${summary}${carriesId}\n\n${describeData(properties["data"] ?? {}, resolve)}`;
+  };
+  const section = (title: string, intro: string, kind: string): string => {
+    const ofKind = Object.entries(components.messages).filter(([name]) => name.endsWith(kind));
+    return [`## ${title}\n`, `${intro}\n`, ...ofKind.map(([, message]) => entry(message))].join("\n");
+  };
   const wires = Object.values(channels).map(({ title, address, description }) => [title, `\`${address}\``, description]);
   return [
     `## Wires\n`,
     table(["wire", "where", ""], wires),
-    section("What everybody hears", "Everybody who may see what it is about.", ofKind("event")),
-    section("What a socket may say", "Over plain WebSocket and Socket.IO, each with its data.", ofKind("command")),
-    section("What only the socket that spoke hears", "Answers to what it said.", ofKind("answer")),
+    section("What everybody gets", "Everybody who may see what it is about.", "Event"),
+    section("What a socket may send", "Over plain WebSocket and Socket.IO, each with its data.", "Command"),
+    section("What only the socket that sent it gets", "Answers to what it sent.", "Answer"),
   ].join("\n");
 }
 

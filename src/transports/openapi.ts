@@ -3,12 +3,27 @@ import { generateOpenApiDocument } from "trpc-to-openapi";
 import { z } from "zod";
 import { appRouter } from "../api.ts";
 import { ErrorBody, type ErrorCode, errorCodes } from "../core/errors.ts";
+import { typeName } from "../core/schema.ts";
+import { exampleOf, type Schema, toDialect } from "./json-schema.ts";
+import { definitions } from "./procedures.ts";
 import { type Route, routes } from "./routes.ts";
 import { version } from "./version.ts";
 
-const description = `REST interface of a Keenchat server. \`HEAD\` answers like \`GET\` without the body. Every answer has \`X-Request-Id\`. Pass a token as \`Authorization: Bearer TOKEN\` or as \`?auth=TOKEN\`.`;
+const description = `REST interface of a Keenchat server. \`HEAD\` answers like \`GET\` without the body. Every answer has \`X-Request-Id\`.
 
-type Operation = Record<string, unknown> & { responses: Record<string, unknown>; parameters?: Record<string, unknown>[] };
+Pass a token as \`Authorization: Bearer TOKEN\`. A client that cannot set headers passes it in the URL, as \`?auth=TOKEN\`. What can be read without a token takes one too, and answers what its owner may see.
+
+Answers grow: clients ignore fields and events that they do not know.`;
+
+type Schemas = Readonly<Record<string, Schema>>;
+
+interface Operation extends Record<string, unknown> {
+  readonly parameters?: Record<string, unknown>[];
+  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, { readonly schema: Schema }>> };
+  readonly responses: Readonly<Record<string, unknown>>;
+}
+
+const json = "application/json";
 
 const headers = {
   "X-Request-Id": { description: "Names this request in the server's log.", required: true, schema: { type: "string" } },
@@ -20,7 +35,7 @@ const headers = {
   Link: { description: "The neighbouring pages, where there are any: rel next, rel prev.", schema: { type: "string" } },
   Location: { description: "The new resource.", required: true, schema: { type: "string" } },
   "Retry-After": { description: "Seconds until a retry makes sense.", required: true, schema: { type: "integer" } },
-  "WWW-Authenticate": { description: "How to send a token.", required: true, schema: { const: "Bearer" } },
+  "WWW-Authenticate": { description: "How to send a token.", required: true, schema: { type: "string", enum: ["Bearer"] } },
 };
 
 function ref(section: string, name: string) {
@@ -38,22 +53,27 @@ function errorsOf(route: Route): ErrorCode[] {
   return [...new Set([...shared, ...body, ...(route.rest.errors ?? [])])];
 }
 
-function success(route: Route, generated: unknown): Record<string, unknown> {
-  const { content } = generated as { content?: Record<string, unknown> };
+const eventStream = {
+  schema: { type: "string", description: "`id`, `event` and `data` lines; begins with `ready` once caught up." },
+  example: 'id: 42.k3v9x2\nevent: ready\ndata: {"cursor":"42.k3v9x2"}\n\n',
+};
+
+function contentOf(generated: unknown): Schema {
+  const { content } = generated as { content?: Record<string, { schema: Schema }> };
+  return content?.[json]?.schema ?? {};
+}
+
+function success(route: Route, schema: Schema, schemas: Schemas): Record<string, unknown> {
   const status = route.rest.success ?? 200;
   if (status === 204) return { 204: { description: "Done.", headers: named() } };
   const names: (keyof typeof headers)[] = [];
   if (route.method === "GET") names.push("X-Keenchat-Cursor");
   if (route.rest.paged) names.push("Link");
-  const stream =
-    route.procedure === "event.list"
-      ? {
-          "text/event-stream": {
-            schema: { type: "string", description: "`id`, `event` and `data` lines; begins with `ready` once caught up." },
-          },
-        }
-      : {};
-  const answer = { description: "Done.", headers: named(...names), content: { ...content, ...stream } };
+  const content = {
+    [json]: { schema, example: exampleOf(schema, schemas) },
+    ...(route.procedure === "event.list" && { "text/event-stream": eventStream }),
+  };
+  const answer = { description: "Done.", headers: named(...names), content };
   if (status !== 201) return { 200: answer };
   const made = { ...answer, description: "Made.", headers: named("Location") };
   return route.rest.repeatable
@@ -67,83 +87,112 @@ const errorHeaders: Partial<Record<ErrorCode, keyof typeof headers>> = {
   SERVICE_UNAVAILABLE: "Retry-After",
 };
 
-function describeErrors(route: Route): Record<string, unknown> {
+function describeErrors(route: Route, schemas: Schemas): Record<string, unknown> {
+  const schema = ref("schemas", "ApiError");
   // Missing only where a request was refused before its path was looked at.
   const cursor = route.method === "GET" ? { "X-Keenchat-Cursor": { ...headers["X-Keenchat-Cursor"], required: false } } : {};
   return Object.fromEntries(
     errorsOf(route).map((code) => {
       const { status, text } = errorCodes[code];
       const header = errorHeaders[code];
-      const content = { "application/json": { schema: ref("schemas", "Error") } };
+      const example = { ...(exampleOf(schema, schemas) as object), error: text, message: text, code };
+      const content = { [json]: { schema, example } };
       return [status, { description: text, headers: { ...named(...(header ? [header] : [])), ...cursor }, content }];
     }),
   );
 }
 
+/** As it is written in prose: `idempotency-key` is `Idempotency-Key`. */
+function headerName(name: string): string {
+  return name.replaceAll(/\b\w/g, (letter) => letter.toUpperCase());
+}
+
 /** Headers that stand in for a field of the body, and how the list of channels is written in a URL. */
 function parameters(route: Route, generated: Record<string, unknown>[]): Record<string, unknown>[] {
-  const written = generated.map((parameter) =>
-    route.fields.get(String(parameter["name"])) === "numbers" ? { ...parameter, style: "form", explode: false } : parameter,
-  );
+  const written = generated.map((parameter) => {
+    const list = route.fields.get(String(parameter["name"])) === "numbers" && { style: "form", explode: false };
+    // Of the others a form would be filled in with what nobody meant.
+    const example = parameter["in"] === "path" && { example: exampleOf(parameter["schema"] as Schema, {}) };
+    return { ...parameter, ...list, ...example };
+  });
   const fromHeaders = Object.entries(route.rest.headers ?? {}).map(([name, field]) => ({
     in: "header",
-    name,
+    name: headerName(name),
     schema: { type: "string" },
     description: `The same as \`${field}\` in the body.`,
   }));
   const resume =
     route.procedure === "event.list"
-      ? [{ in: "header", name: "last-event-id", schema: { type: "string" }, description: "Of a stream: wins over `cursor`." }]
+      ? [{ in: "header", name: "Last-Event-ID", schema: { type: "string" }, description: "Of a stream: wins over `cursor`." }]
       : [];
   return [...written, ...fromHeaders, ...resume];
 }
 
-function correct(route: Route, operation: Operation, protect: boolean): Operation {
-  const credentials = [{ bearer: [] }, { auth: [] }];
+function requestBody({ required, content }: NonNullable<Operation["requestBody"]>, name: string, schemas: Schemas) {
+  const schema = content[json]?.schema ?? {};
+  return { required, content: { [json]: { schema: ref("schemas", name), example: exampleOf(schema, schemas) } } };
+}
+
+/** A token where one is needed, or where it changes what is answered; none where no token is looked at. */
+function security(route: Route, anonymousRead: boolean) {
+  if (definitions.get(route.procedure)?.meta?.token === "ignored") return [];
+  const isNeeded = route.protect || (!anonymousRead && route.method === "GET");
+  return isNeeded ? [{ bearer: [] }] : [{}, { bearer: [] }];
+}
+
+function correct(route: Route, operation: Operation, anonymousRead: boolean, schemas: Schemas): Operation {
+  const { requestBody: body, responses, parameters: generated = [] } = operation;
+  const id = typeName(route.procedure, "");
   return {
     ...operation,
-    operationId: route.procedure,
-    security: protect ? credentials : [{}, ...credentials],
-    parameters: parameters(route, operation.parameters ?? []),
-    responses: { ...success(route, operation.responses["200"]), ...describeErrors(route) },
+    operationId: id.charAt(0).toLowerCase() + id.slice(1),
+    security: security(route, anonymousRead),
+    parameters: parameters(route, generated),
+    ...(body && { requestBody: requestBody(body, inputName(route), schemas) }),
+    responses: { ...success(route, contentOf(responses["200"]), schemas), ...describeErrors(route, schemas) },
   };
 }
 
-function build(anonymousRead: boolean): string {
+function inputName(route: Route): string {
+  return typeName(route.procedure, "Input");
+}
+
+/** The schemas of errors, which trpc-to-openapi has its own of. */
+function errorSchemas(): Schemas {
+  const { $defs = {} } = z.toJSONSchema(z.array(ErrorBody), { reused: "inline" });
+  return JSON.parse(JSON.stringify($defs).replaceAll("#/$defs/", "#/components/schemas/")) as Schemas;
+}
+
+function build(anonymousRead: boolean): Record<string, unknown> {
   const generated = generateOpenApiDocument(appRouter, { title: "Keenchat", version, description, baseUrl: "/", openApiVersion: "3.1.0" });
+  const operations = toDialect(generated.paths) as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  const operationOf = (route: Route) => operations[`/${route.segments.join("/")}`]?.[route.method.toLowerCase()] as Operation;
+  const inputs = routes.flatMap((route) => {
+    const input = operationOf(route).requestBody?.content[json]?.schema;
+    return input ? [[inputName(route), input] as const] : [];
+  });
+  const outputs = Object.entries(generated.components?.schemas ?? {}).filter(([name]) => !name.startsWith("error."));
+  const schemas = { ...Object.fromEntries(inputs), ...(toDialect({ ...Object.fromEntries(outputs), ...errorSchemas() }) as Schemas) };
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
     const path = `/${route.segments.join("/")}`;
-    const method = route.method.toLowerCase();
-    const operation = generated.paths?.[path]?.[method as "get"] as unknown as Operation;
-    const signedIn = route.protect || (!anonymousRead && route.method === "GET");
-    paths[path] = { ...paths[path], [method]: correct(route, operation, signedIn) };
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: correct(route, operationOf(route), anonymousRead, schemas) };
   }
-  const schemas = Object.fromEntries(Object.entries(generated.components?.schemas ?? {}).filter(([name]) => !name.startsWith("error.")));
-  const { $schema: _, ...errorSchema } = z.toJSONSchema(ErrorBody);
-  return JSON.stringify({
-    ...generated,
+  return {
     info: { ...generated.info, license: { name: "MIT", identifier: "MIT" } },
     paths,
-    components: {
-      schemas: { ...schemas, Error: errorSchema },
-      headers,
-      securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" },
-        auth: { type: "apiKey", in: "query", name: "auth", description: "The same token, for clients that cannot set headers." },
-      },
-    },
-  });
+    components: { schemas, headers, securitySchemes: { bearer: { type: "http", scheme: "bearer", bearerFormat: "JWT" } } },
+  };
 }
 
 const built = new Map<boolean, string>();
 
-/** The document as JSON, built at its first use. */
-export function openApiDocument(rules: { anonymousRead: boolean }): string {
-  let document = built.get(rules.anonymousRead);
+/** The document as JSON. `urls` lead to the server, the best first. */
+export function openApiDocument({ anonymousRead }: { anonymousRead: boolean }, urls: readonly string[]): string {
+  let document = built.get(anonymousRead);
   if (document === undefined) {
-    document = build(rules.anonymousRead);
-    built.set(rules.anonymousRead, document);
+    document = JSON.stringify(build(anonymousRead)).slice(1);
+    built.set(anonymousRead, document);
   }
-  return document;
+  return `{"openapi":"3.1.0","servers":${JSON.stringify(urls.map((url) => ({ url })))},${document}`;
 }

@@ -35,8 +35,8 @@ function addressOfHop(text: string): string | undefined {
   return bare !== undefined && isIP(bare) !== 0 ? plainAddress(bare) : undefined;
 }
 
-/** Tells where requests come from, believing `X-Forwarded-For` only as far as trusted proxies wrote it. */
-export function createOriginReader(trustedProxies: readonly string[]): (request: IncomingMessage) => Origin {
+/** Tells which addresses are those of trusted proxies. */
+export function createTrust(trustedProxies: readonly string[]): (address: string) => boolean {
   const trusted = new BlockList();
   for (const proxy of trustedProxies) {
     const [written = "", prefix] = proxy.split("/");
@@ -44,13 +44,23 @@ export function createOriginReader(trustedProxies: readonly string[]): (request:
     if (prefix === undefined) trusted.addAddress(address, family(address));
     else trusted.addSubnet(written, Number(prefix), family(written));
   }
+  return (address) => trusted.check(address, family(address));
+}
+
+/** The address of the peer itself, be it a proxy's. */
+export function peerAddress(request: IncomingMessage): string {
+  return plainAddress(request.socket.remoteAddress ?? "0.0.0.0");
+}
+
+/** Tells where requests come from, believing `X-Forwarded-For` only as far as trusted proxies wrote it. */
+export function createOriginReader(isTrusted: (address: string) => boolean): (request: IncomingMessage) => Origin {
   return (request) => {
-    const remote = plainAddress(request.socket.remoteAddress ?? "0.0.0.0");
+    const remote = peerAddress(request);
     const forwardedFor = request.headers["x-forwarded-for"];
     if (forwardedFor === undefined) return { address: remote, local: isLocal(request, remote) };
     const hops = [forwardedFor].flat().join(",").split(",");
     let address = remote;
-    while (trusted.check(address, family(address))) {
+    while (isTrusted(address)) {
       const hop = addressOfHop(hops.pop() ?? "");
       if (hop === undefined) break;
       address = hop;

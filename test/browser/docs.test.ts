@@ -71,3 +71,21 @@ test("who signs in on the REST page is signed in there, and posts", { timeout },
   expect(body).toMatchObject([{ message_text: "tried" }]);
   expect(complaints).toEqual([]);
 });
+
+test("a closed padlock stands where the viewer sends a token, and nowhere else", { timeout }, async () => {
+  await signUp(server, "cid");
+  await using opened = await openPage(browser, server.restUrl, { path: "/docs/rest" });
+  const { page } = opened;
+  await page.locator(".opblock").first().waitFor();
+  const closed = page.locator(".opblock .authorization__btn svg.locked");
+  const open = page.locator(".opblock .authorization__btn svg.unlocked");
+  expect(await closed.count()).toBe(0);
+  const all = await open.count();
+  expect(all).toBeGreaterThan(15);
+  const signIn = page.locator(".opblock-post", { has: page.locator('[data-path="/auth"]') });
+  await signIn.locator(".opblock-summary-control").click();
+  await signIn.locator("textarea").fill(JSON.stringify({ username: "cid", password }));
+  await signIn.locator(".execute").click();
+  await closed.first().waitFor();
+  expect([await closed.count(), await open.count()]).toEqual([all, 0]);
+});

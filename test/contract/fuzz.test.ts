@@ -99,7 +99,7 @@ const query = fc
   );
 /** Neither a stream that never ends, nor the end of the session that the other runs use. */
 const mild = (headers: Record<string, string>) => ({ ...headers, ...(headers["accept"]?.includes("event-stream") && { accept: "*/*" }) });
-const operation = fc.constantFrom(...operations.filter(({ operation: { operationId } }) => operationId !== "auth.logout"));
+const operation = fc.constantFrom(...operations.filter(({ operation: { operationId } }) => operationId !== "authLogout"));
 const id = fc.oneof(
   { weight: 3, arbitrary: fc.integer({ min: 1, max: 5 }).map(String) },
   text.map(percent).filter((part) => part !== ""),

@@ -8,15 +8,20 @@ import { findUserWithHash } from "../user/user.queries.ts";
 import { SessionEntity } from "./session.entity.ts";
 
 /** Any text may be tried: what no user can have is just wrong. */
-const Credential = Storable;
+const credentials = {
+  username: Storable.meta({ examples: ["ann"] }),
+  password: Storable.meta({ examples: ["correct horse"] }),
+};
 
 const Nothing = z.object({}).prefault({});
 
-const Session = z
-  .object({ user_id: Id, token_value: z.string().describe("Send it as `Authorization: Bearer TOKEN`."), expires_at: Time })
-  .meta({ id: "Session" });
+const TokenValue = z
+  .string()
+  .meta({ description: "Send it as `Authorization: Bearer TOKEN`.", examples: ["eyJhbGciOiJIUzI1NiJ9.eyJzaWQiOjF9.c2lnbmF0dXJl"] });
 
-const Self = z.object({ user_id: Id, username: z.string(), admin: z.boolean(), expires_at: Time }).meta({ id: "Self" });
+const Session = z.object({ user_id: Id, token_value: TokenValue, expires_at: Time }).meta({ id: "Session" });
+
+const Self = z.object({ user_id: Id, username: credentials.username, admin: z.boolean(), expires_at: Time }).meta({ id: "CurrentSession" });
 
 export const authRouter = router({
   login: openProcedure
@@ -25,7 +30,7 @@ export const authRouter = router({
       token: "ignored",
       rest: { errors: ["UNAUTHORIZED", "TOO_MANY_REQUESTS"] },
     })
-    .input(z.object({ username: Credential, password: Credential }))
+    .input(z.object(credentials))
     .output(Session)
     .mutation(async ({ ctx, input }) => {
       const user = await findUserWithHash(ctx.read, input.username);

@@ -10,14 +10,14 @@ import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { ChannelEntity, RemovedChannelEntity } from "./channel.entity.ts";
 import { noSuchChannel } from "./channel.queries.ts";
 
-const Title = text(1, 64, { blank: false }).describe("1 to 64 characters, not blank.");
+const Title = text(1, 64, { blank: false }).meta({ description: "1 to 64 characters, not blank.", examples: ["General"] });
 const Description = text(0, 1_000).default("").describe("At most 1,000 characters.");
 
 export const Channel = z
   .object({
     id: Id,
-    title: z.string(),
-    description: z.string(),
+    title: z.string().meta({ examples: ["General"] }),
+    description: z.string().meta({ examples: ["General discussion."] }),
     user_id: Id.nullable().describe("Who made it; null for the two original ones."),
   })
   .meta({ id: "Channel" });

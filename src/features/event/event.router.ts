@@ -2,18 +2,16 @@
 import type { TrackedEnvelope } from "@trpc/server";
 import { z } from "zod";
 import type { EventDefinition, EventUnion } from "../../core/events/event.ts";
-import { ephemeralEvent } from "../../core/events/event.ts";
-import { Id, Limit } from "../../core/schema.ts";
+import { ephemeralEvent, positionEvent } from "../../core/events/event.ts";
+import { Cursor, Id, Limit } from "../../core/schema.ts";
 import { readProcedure, router } from "../../core/trpc.ts";
-
-const Cursor = z.string().describe("A position of the log, as it came.");
 
 export const refreshPage = ephemeralEvent("refresh page", z.null(), "The served web app changed.");
 
 /** What the stream says of itself. `ready` and `resync` carry an id too: the cursor they name. */
 export const streamEvents = [
-  ephemeralEvent("ready", z.object({ cursor: Cursor }), "Caught up: what follows is live."),
-  ephemeralEvent(
+  positionEvent("ready", z.object({ cursor: Cursor }), "Caught up: what follows is live."),
+  positionEvent(
     "resync",
     z.object({ reason: z.enum(["expired", "unknown", "malformed"]), cursor: Cursor }),
     "The given cursor cannot be continued: read again; what follows is live from this cursor.",
@@ -29,11 +27,9 @@ function toSet(ids: number[] | undefined): ReadonlySet<number> | undefined {
 
 /** An item of a page: the log's events and `resync`, told apart by `event`. */
 function pageItem(catalogue: readonly EventDefinition[]) {
-  const [first, ...others] = catalogue
-    .filter((event) => event.logged || event.name === "resync")
-    .map((event) => z.object({ id: Cursor, event: z.literal(event.name), data: event.data }).meta({ description: event.description }));
+  const [first, ...others] = catalogue.filter((event) => event.logged || event.name === "resync").map((event) => event.frame);
   if (!first) throw new Error("The catalogue of events is empty.");
-  return z.discriminatedUnion("event", [first, ...others]);
+  return z.discriminatedUnion("event", [first, ...others]).meta({ id: "EventPageItem" });
 }
 
 export function eventRouter<const Catalogue extends readonly EventDefinition[]>(catalogue: Catalogue) {
@@ -59,10 +55,12 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
         .prefault({}),
     )
     .output(
-      z.object({
-        events: z.array(pageItem(catalogue) as unknown as z.ZodType<Item & { id: string }>),
-        cursor: Cursor.describe("Continue from here."),
-      }),
+      z
+        .object({
+          events: z.array(pageItem(catalogue) as unknown as z.ZodType<Item & { id: string }>),
+          cursor: Cursor.describe("Continue from here."),
+        })
+        .meta({ id: "EventPage" }),
     )
     .query(
       ({ ctx, input: { cursor, limit, channel_id } }) =>

@@ -11,7 +11,10 @@ import { MessageEntity } from "./message.entity.ts";
 import { postMessages } from "./message.post.ts";
 import { Message } from "./message.shape.ts";
 
-const MessageText = text(1, 10_000, { blank: false }).describe("1 to 10,000 characters, not blank; comes back exactly as sent.");
+const MessageText = text(1, 10_000, { blank: false }).meta({
+  description: "1 to 10,000 characters, not blank; comes back exactly as sent.",
+  examples: ["Hello!"],
+});
 const ClientMessageId = text(1, 64).describe("Makes posting repeatable: unique per user. The header `Idempotency-Key` does the same.");
 
 const putMessage = loggedEvent("put message", Message, "A message was changed.");

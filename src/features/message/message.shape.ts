@@ -7,7 +7,7 @@ export const Message = z
     id: Id,
     channel_id: Id,
     user_id: Id,
-    message_text: z.string(),
+    message_text: z.string().meta({ examples: ["Hello!"] }),
     time: Time,
     edited_at: Time.optional().describe("When it was last changed; missing when it never was."),
     client_message_id: z.string().optional().describe("As the sender gave it."),

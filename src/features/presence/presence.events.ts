@@ -8,7 +8,7 @@ export const ChannelUsers = z
   .object({ channel_id: Id, users: z.array(Id).describe("All user ids now in it: ascending, each once.") })
   .meta({ id: "ChannelUsers" });
 
-const Typing = z.object({ user_id: Id, channel_id: Id });
+const Typing = z.object({ user_id: Id, channel_id: Id }).meta({ id: "Typing" });
 
 export const presenceEvents = [
   ephemeralEvent("channel movement", ChannelUsers, "Somebody came into a channel or left it."),

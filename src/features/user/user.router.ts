@@ -13,14 +13,14 @@ import { usernameKey } from "./user.queries.ts";
 const Username = z
   .string("Invalid username.")
   .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "Invalid username.")
-  .describe("2 to 64 letters, digits, - or _, the first a letter; unique whatever its case.");
+  .meta({ description: "2 to 64 letters, digits, - or _, the first a letter; unique whatever its case.", examples: ["ann"] });
 
 const Password = Storable.refine(
   (value) => value.length <= 1_024 && Buffer.byteLength(value) >= 8 && Buffer.byteLength(value) <= 1_024,
   "Must be 8 to 1024 bytes long.",
-).describe("8 to 1024 bytes of UTF-8; every byte counts.");
+).meta({ description: "8 to 1024 bytes of UTF-8; every byte counts.", examples: ["correct horse"] });
 
-const User = z.object({ id: Id, username: z.string() }).meta({ id: "User" });
+const User = z.object({ id: Id, username: z.string().meta({ examples: ["ann"] }) }).meta({ id: "User" });
 
 export const userEvents = [loggedEvent("post user", User, "A user was made.")] as const;
 const [postUser] = userEvents;

@@ -1,5 +1,5 @@
 /** Owns one channel on the page: its head, its messages, who is in it, and what one writes into it. */
-import type { Message, Self } from "@keenchat/client";
+import type { CurrentSession, Message } from "@keenchat/client";
 import { type PendingMessage, useChannel, useKeenchat, useMessages, usePresence, useTyping } from "@keenchat/client/react";
 import { useCallback, useEffect, useState } from "react";
 import type { Kept } from "../chat/kept.ts";
@@ -37,7 +37,7 @@ function focusComposer(): void {
 
 interface ConversationProps {
   id: number;
-  self: Self;
+  self: CurrentSession;
   kept: Kept;
   unread: Unread | undefined;
   onSeen: (channelId: number) => void;

@@ -1,5 +1,5 @@
 /** Owns one message on the page. */
-import type { Message, Self } from "@keenchat/client";
+import type { CurrentSession, Message } from "@keenchat/client";
 import { type PendingMessage, useKeenchat } from "@keenchat/client/react";
 import { type KeyboardEvent, memo, useEffect, useState } from "react";
 import { sayError, sayWaiting } from "../chat/words.ts";
@@ -135,7 +135,7 @@ export const Row = memo(function Row({ message, day, today, isNew, isFirst, isOw
 
 interface PendingRowProps {
   message: PendingMessage;
-  self: Self;
+  self: CurrentSession;
   isFirst: boolean;
   onRetry: (clientMessageId: string) => void;
   onDiscard: (clientMessageId: string) => void;

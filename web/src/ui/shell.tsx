@@ -1,5 +1,5 @@
 /** Owns the frame of the chat: channels beside the conversation, or one of them where there is room for one. */
-import type { Self } from "@keenchat/client";
+import type { CurrentSession } from "@keenchat/client";
 import { useChannels, useEvents } from "@keenchat/client/react";
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Kept } from "../chat/kept.ts";
@@ -51,7 +51,7 @@ function Welcome({ onMake }: { onMake: () => void }) {
   );
 }
 
-export function Shell({ self, onSignOut }: { self: Self; onSignOut: () => Promise<void> }) {
+export function Shell({ self, onSignOut }: { self: CurrentSession; onSignOut: () => Promise<void> }) {
   const route = useRoute();
   const isWide = useIsWide();
   const kept = useMemo(() => new Kept(self.user_id), [self.user_id]);

@@ -1,5 +1,5 @@
 /** Owns the list of channels, what is unread in them, and who one is. */
-import type { Self } from "@keenchat/client";
+import type { CurrentSession } from "@keenchat/client";
 import { useChannels, usePending } from "@keenchat/client/react";
 import { useState } from "react";
 import type { Unread } from "../chat/unread.ts";
@@ -49,7 +49,7 @@ function Me({ self, onSignOut }: Pick<SidebarProps, "self" | "onSignOut">) {
 }
 
 interface SidebarProps {
-  self: Self;
+  self: CurrentSession;
   unread: ReadonlyMap<number, Unread>;
   openId: number | undefined;
   onMake: () => void;

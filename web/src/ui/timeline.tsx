@@ -1,5 +1,5 @@
 /** Owns the messages of the open channel on the page: reading upwards without jumps, following at the end. */
-import type { Channel, Message, Self } from "@keenchat/client";
+import type { Channel, CurrentSession, Message } from "@keenchat/client";
 import type { Messages, PendingMessage } from "@keenchat/client/react";
 import { useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef } from "react";
 import { Down } from "./icons.tsx";
@@ -76,7 +76,7 @@ function Announcer({ newest }: { newest: Message | undefined }) {
 
 interface TimelineProps {
   channel: Channel;
-  self: Self;
+  self: CurrentSession;
   messages: Messages;
   /** How many are unread, and what says that they were seen. */
   unread: number;

@@ -1,0 +1,25 @@
+/** Owns where this server is, as the reader of a document knows it. */
+import type { IncomingMessage } from "node:http";
+
+export interface ServerUrlOptions {
+  /** As it was set; undefined where a request has to tell. Without a slash at its end. */
+  readonly publicUrl: string | undefined;
+  readonly isTrustedPeer: (request: IncomingMessage) => boolean;
+}
+
+/** What a proxy says of the scheme its client used; the first of a chain is the client's. */
+function forwardedScheme({ headers }: IncomingMessage): string | undefined {
+  const [first] = [headers["x-forwarded-proto"] ?? ""].flat().join(",").split(",");
+  return first?.trim().toLowerCase();
+}
+
+/** Tells the URL of `/` by what was set, or by what a request's `Host` names; without a slash at its end. */
+export function createServerUrlReader({ publicUrl, isTrustedPeer }: ServerUrlOptions): (request: IncomingMessage) => string {
+  return (request) => {
+    if (publicUrl !== undefined) return publicUrl;
+    const isSecure = isTrustedPeer(request) && forwardedScheme(request) === "https";
+    // HTTP/1.0 has no `Host`.
+    const { host = `localhost:${request.socket.localPort}` } = request.headers;
+    return `${isSecure ? "https" : "http"}://${host}`;
+  };
+}
