@@ -47,11 +47,50 @@ const list = z.string().transform((value) =>
 
 export type DatabaseTarget = { kind: "sqlite"; path: string } | { kind: "memory" } | { kind: "postgres"; url: string };
 
+/** Parameters that the client reads, and some that it may leave to the server. Any other could be a part of its own options. */
+const postgresParameters: ReadonlySet<string> = new Set([
+  ...["application_name", "fallback_application_name", "options", "client_encoding", "target_session_attrs", "channel_binding"],
+  ...["host", "port", "user", "password", "connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"],
+  ...["ssl", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslnegotiation", "uselibpqcompat", "gssencmode"],
+]);
+const sslModes: ReadonlySet<string> = new Set(["disable", "allow", "prefer", "require", "verify-ca", "verify-full", "no-verify"]);
+
+/** Whether every `%` begins an encoded byte, and none of them is a control character. */
+function isPercentEncoded(text: string): boolean {
+  try {
+    return !/\p{Cc}/u.test(decodeURIComponent(text));
+  } catch {
+    return false;
+  }
+}
+
+/** What the drivers cannot read of a URL; they would say it by a stack, or at every attempt. */
+function wrongPartOf({ username, password, hostname, pathname, search, searchParams }: URL): string | undefined {
+  if (![username, password, hostname, pathname, search].every(isPercentEncoded)) return "must be percent-encoded: a % in it is written %25";
+  for (const [name, value] of searchParams) {
+    if (!postgresParameters.has(name))
+      return /^\w+$/.test(name) ? `has a parameter that is not known: ${name}` : "has a parameter that is not known";
+    if (name === "sslmode" && !sslModes.has(value)) return `must have an sslmode of ${[...sslModes].join(", ")}`;
+    if (name === "port" && !/^\d{1,5}$/.test(value)) return "must have a port that is a number";
+  }
+  return undefined;
+}
+
 const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
-  if (value === "sqlite::memory:") return { kind: "memory" };
-  if (/^sqlite:(?!\/\/[^/])./.test(value)) return { kind: "sqlite", path: value.slice("sqlite:".length) };
-  if (/^postgres(ql)?:\/\//.test(value) && (URL.parse(value)?.pathname.length ?? 0) > 1) return { kind: "postgres", url: value };
-  context.addIssue("must be sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+  if (/^sqlite:(?!\/\/[^/])/.test(value)) {
+    // As the driver reads it, which trims it.
+    const path = value.slice("sqlite:".length).trim();
+    if (path === ":memory:") return { kind: "memory" };
+    if (path !== "") return { kind: "sqlite", path };
+  }
+  const url = /^postgres(ql)?:\/\//.test(value) ? URL.parse(value) : null;
+  if (!url || url.pathname.length < 2 || url.hostname.includes(",")) {
+    context.addIssue("must be sqlite:PATH, sqlite::memory: or postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+    return z.NEVER;
+  }
+  const wrong = wrongPartOf(url);
+  if (wrong === undefined) return { kind: "postgres", url: value };
+  context.addIssue(wrong);
   return z.NEVER;
 });
 
@@ -59,12 +98,7 @@ const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
 function isRedisUrl(value: string): boolean {
   const url = /^rediss?:\/\//.test(value) && URL.parse(value);
   if (!url || !/^\/?\d{0,9}$/.test(url.pathname)) return false;
-  try {
-    decodeURIComponent(`${url.username}:${url.password}`);
-    return true;
-  } catch {
-    return false;
-  }
+  return isPercentEncoded(url.username) && isPercentEncoded(url.password);
 }
 
 /** Whether a browser or an app can send it as `Origin`: it is compared as text, whatever its scheme. */

@@ -41,7 +41,13 @@ test.each([
 
 test.each([
   ["sqlite::memory:", { kind: "memory" }],
+  ["sqlite: :memory: ", { kind: "memory" }],
   ["sqlite:chat.db", { kind: "sqlite", path: "chat.db" }],
+  ["sqlite: chat.db ", { kind: "sqlite", path: "chat.db" }],
+  [
+    "postgres://app:100%25sure@db/chat?sslmode=verify-full",
+    { kind: "postgres", url: "postgres://app:100%25sure@db/chat?sslmode=verify-full" },
+  ],
   ["sqlite:./data/chat.db", { kind: "sqlite", path: "./data/chat.db" }],
   ["sqlite:/var/lib/keenchat.db", { kind: "sqlite", path: "/var/lib/keenchat.db" }],
 ])("DATABASE_URL %s is understood", (value, database) => {
@@ -104,6 +110,16 @@ const wrong: readonly (readonly [string, string])[] = [
   ["WEBSOCKETS_PORT", "5000"],
   ["DATABASE_URL", "data/keenchat.db"],
   ["DATABASE_URL", "sqlite:"],
+  ["DATABASE_URL", "sqlite: "],
+  ["DATABASE_URL", "postgres://app:100%sure@127.0.0.1/chat"],
+  ["DATABASE_URL", "postgres://a%pp:secret@127.0.0.1/chat"],
+  ["DATABASE_URL", "postgres://app:secret@127.0.0.1/ch%at"],
+  ["DATABASE_URL", "postgres://app:secret@127.0.0.1/chat%00"],
+  ["DATABASE_URL", "postgres://one,other/chat"],
+  ["DATABASE_URL", "postgres://127.0.0.1/chat?sslmode=maybe"],
+  ["DATABASE_URL", "postgres://127.0.0.1/chat?port=five"],
+  ["DATABASE_URL", "postgres://127.0.0.1/chat?types=1"],
+  ["DATABASE_URL", "postgres://127.0.0.1/chat?application_name=%zz"],
   ["DATABASE_URL", "mysql://localhost/chat"],
   ["DATABASE_URL", "postgres://localhost:port/chat"],
   ["REDIS_URL", "localhost:6379"],
@@ -170,6 +186,7 @@ describe("a value that cannot work", () => {
 
   test("is never repeated where it may be a secret", () => {
     expect(() => readConfig({ AUTH_SECRET: "hunter2" })).toThrow(/^(?!.*hunter2)/s);
+    expect(() => readConfig({ DATABASE_URL: "postgres://app:hunter2%@127.0.0.1/chat" })).toThrow(/^(?!.*hunter2)/s);
     expect(() => readConfig({ REDIS_URL: "redis://:hunter2%@localhost" })).toThrow(/^(?!.*hunter2)/s);
   });
 

@@ -20,6 +20,13 @@ function migrate(url: string) {
   return { status, output: stdout + stderr };
 }
 
+/** A command of MikroORM's own, without options, as its pages say. */
+function mikroOrm(command: string, url: string) {
+  const environment = { ...process.env, DATABASE_URL: url, NO_COLOR: "1" };
+  const { status, stdout, stderr } = spawnSync("npx", ["mikro-orm", command], { cwd: root, env: environment, encoding: "utf8" });
+  return { status, stdout, stderr };
+}
+
 function openOrm(url: string): Promise<MikroORM> {
   return url.startsWith("sqlite:") ? MikroORM.init(sqliteOptions(url.slice("sqlite:".length))) : MikroORM.init(postgresOptions(url));
 }
@@ -89,6 +96,15 @@ describe.each(databaseKinds())("a database of kind $kind", { timeout }, ({ creat
     expect(pending).toEqual([]);
     await using server = await startServer({ DATABASE_URL: database.url });
     expect((await request(server, "GET", "/channel")).body).toHaveLength(2);
+  });
+
+  test("is known to MikroORM's command line without options", () => {
+    expect(mikroOrm("migration:list", database.url)).toMatchObject({ status: 0, stderr: "" });
+    expect(mikroOrm("migration:up", database.url)).toMatchObject({ status: 0, stderr: "" });
+    const { stdout } = mikroOrm("migration:list", database.url);
+    expect(stdout).toContain("_initial");
+    expect(stdout).toContain("_removed_channel");
+    expect(mikroOrm("migration:check", database.url)).toMatchObject({ status: 0, stderr: "" });
   });
 
   test("is left as it is by migrating again", async () => {

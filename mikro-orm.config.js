@@ -1,0 +1,29 @@
+// For MikroORM's own command line: `npm run migrate`, `npx mikro-orm migration:create`. JavaScript, so that it is found without options
+// and without a loader of TypeScript, which would read the migrations in its own way.
+import process from "node:process";
+import { ConfigError, configExitCode, readConfig } from "./src/config.ts";
+import { postgresOptions, sqliteOptions } from "./src/db/options.ts";
+import { holdSqliteFile } from "./src/db/sqlite-file.ts";
+
+/** Keeps the file locked until the process ends. */
+let held;
+
+function readOptions() {
+  const { database } = readConfig(process.env);
+  if (database.kind === "postgres") return postgresOptions(database.url);
+  if (database.kind === "memory") return sqliteOptions(":memory:");
+  held = holdSqliteFile(database.path);
+  return sqliteOptions(held.file);
+}
+
+function readOptionsOrEnd() {
+  try {
+    return readOptions();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(configExitCode);
+  }
+}
+
+export default readOptionsOrEnd();
