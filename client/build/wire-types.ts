@@ -146,6 +146,7 @@ errorFormatter: any;
 allowOutsideOfServer: boolean;
 isServer: boolean;
 isDev: boolean;
+pathSeparator: any;
 };
 router: true;
 procedure?: never;
