@@ -156,6 +156,44 @@ for await (const event of chat.events()) if (event.event === "wave") event.data.
   await run("npx", ["tsc", "-p", "client"], { cwd: copy.path });
 });
 
+/** Asks both sides of the typed client for a query that no list of verbs knows. */
+const callFind = (client: string) => `
+const { createKeenchatClient } = await import(${JSON.stringify(client)});
+const seen = [];
+const chat = createKeenchatClient({
+  url: process.argv[1],
+  fetch: (url, init) => (seen.push(init.method), fetch(url, init)),
+});
+const found = [await chat.channel.find({ title: "Code" }), await chat.channel.find({ title: "Code" })];
+console.log(JSON.stringify({ found, seen }));
+process.exit();
+`;
+
+test("a query with a verb of its own is called by the typed client: built, and from its sources", { timeout }, async () => {
+  apply(
+    copy,
+    `// src/features/channel/channel.router.ts: after "export const channelRouter = router({"
+  find: readProcedure
+    .meta({ openapi: { method: "GET", path: "/channel/find/{title}", tags: ["channel"], summary: "Find a channel." } })
+    .input(z.object({ title: z.string() }))
+    .output(z.object({ found: z.string() }))
+    .query(({ input }) => ({ found: input.title })),
+`,
+  );
+  await using changed = startProcess({}, { command: [process.execPath, join(copy.path, "server.js")], directory: copy.path });
+  const { restUrl } = await changed.ready();
+  await run(process.execPath, ["build/build.ts"], { cwd: join(copy.path, "client") });
+  const found = [{ found: "Code" }, { found: "Code" }];
+  for (const [file, seen] of [
+    ["client/dist/client.js", ["GET", "GET"]],
+    // Here the first call learns it from the server.
+    ["client/src/client.ts", ["POST", "GET", "GET"]],
+  ] as const) {
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", callFind(join(copy.path, file)), restUrl]);
+    expect(JSON.parse(stdout), file).toEqual({ found, seen });
+  }
+});
+
 test("the map shows every place in src, and no other", () => {
   const [map = ""] = readDocument("src/README.md").code("");
   const shown = map
