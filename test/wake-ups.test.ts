@@ -60,7 +60,7 @@ test.each(followingWires)("over %s a replay that is more than a reader takes at 
   await using sender = await startStill();
   const cursor = await cursorOf(sender);
   // 60 kB of JSON each; the last of them fills what may wait for a reader.
-  for (let index = 0; index < 5; index += 1) await post(sender.server, sender.token, 1, "\u0001".repeat(10_000));
+  for (let index = 0; index < 5; index += 1) await post(sender.server, sender.token, 1, `a${"\u0001".repeat(9_999)}`);
   const reader = await open(sender.server, { cursor });
   await reader.inbox.take("ready", ({ event }) => event === "ready");
   expect(reader.inbox.items.map(({ event }) => event)).toEqual([...Array<string>(5).fill("post message"), "ready"]);

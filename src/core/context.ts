@@ -135,18 +135,19 @@ export interface LoggedItem {
   readonly data: unknown;
 }
 
+export interface FollowOptions {
+  readonly cursor?: string | undefined;
+  readonly channels?: ReadonlySet<number> | undefined;
+  /** The caller's address: reading the log is shared out by it. */
+  readonly address: string;
+  /** Aborts when the caller leaves. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface EventReader {
-  /** Up to `limit` events after a cursor, or one `resync`. */
-  list(options: {
-    cursor?: string | undefined;
-    limit: number;
-    channels?: ReadonlySet<number> | undefined;
-  }): Promise<{ events: LoggedItem[]; cursor: string }>;
-  follow<Item>(options: {
-    cursor?: string | undefined;
-    channels?: ReadonlySet<number> | undefined;
-    signal?: AbortSignal | undefined;
-  }): Follow<Item>;
+  /** Up to `limit` events after a cursor, or one `resync`. There may be fewer, or none, where the cursor has moved: go on from there. */
+  list(options: FollowOptions & { readonly limit: number }): Promise<{ events: LoggedItem[]; cursor: string }>;
+  follow<Item>(options: FollowOptions): Follow<Item>;
 }
 
 /** Who is in which channel, and who is typing: outside the log, for the moment only. */

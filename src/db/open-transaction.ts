@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { BatchWrites, Entity, Param, Subject, Transaction } from "../core/context.ts";
 import type { EventDefinition } from "../core/events/event.ts";
 import { blankEvents } from "../core/events/internal.ts";
-import type { EventRecord } from "../core/events/log.ts";
+import type { EventRecord } from "../core/events/records.ts";
 import type { WriteConnection } from "./database.ts";
 
 interface Draft {

@@ -5,7 +5,8 @@
 import type { Clock } from "../core/clock.ts";
 import type { Batch, Caller, Transaction } from "../core/context.ts";
 import { AppError, invalidToken } from "../core/errors.ts";
-import type { EventLog, EventRecord } from "../core/events/log.ts";
+import type { EventLog } from "../core/events/log.ts";
+import type { EventRecord } from "../core/events/records.ts";
 import { type Counter, type Database, TooLongError, type WriteConnection } from "./database.ts";
 import { OpenTransaction } from "./open-transaction.ts";
 

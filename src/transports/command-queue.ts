@@ -1,5 +1,5 @@
 /** Owns the commands of one socket that wait for their turn: in order, a few between two turns of everybody else, and never more than a bound. */
-import { yieldToOthers } from "../core/events/feed.ts";
+import { yieldToOthers } from "../core/yield.ts";
 
 /** The client's side, which can be made to wait. */
 export interface Flow {

@@ -93,6 +93,18 @@ function wantsStream(route: Route, { request }: Exchange): boolean {
   return route.procedure === "event.list" && prefersEventStream(request.headers.accept);
 }
 
+/** Made once: an abort without a reason makes an error with its stack. */
+const clientLeft = new Error("The client has left.");
+
+/** Aborts when the client leaves before it has its answer. */
+function whileWaitedFor(response: Exchange["response"]): AbortSignal {
+  const left = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) left.abort(clientLeft);
+  });
+  return left.signal;
+}
+
 /** Answers requests to the documented paths. Resolves to false where the path is none of them. */
 export function createRest(options: RestOptions) {
   const { services, originOf, headCursor, fresh, pathPrefix } = options;
@@ -123,7 +135,8 @@ export function createRest(options: RestOptions) {
       await streamEvents(exchange, context, readInput(route, exchange, body), options);
       return true;
     }
-    const output = await callProcedure(route.procedure, context, async () => readInput(route, exchange, body));
+    const signal = reads ? whileWaitedFor(response) : undefined;
+    const output = await callProcedure(route.procedure, context, async () => readInput(route, exchange, body), signal);
     sendSuccess(route, exchange, pathPrefix, context.reply, output);
     return true;
   };

@@ -181,11 +181,11 @@ export class Shim<Frame> {
 
   /** The procedure checks the filter and the right to read; the feed does the rest. */
   async #open(here?: Here): Promise<void> {
-    const { options, wire, sink, reading } = this.#given;
+    const { options, wire, sink, reading, origin } = this.#given;
     const input = { channel_id: reading.channelIds, lastEventId: this.#cursor };
     this.#cursor = undefined;
     const { channels, cursor } = (await this.#call("events", input)) as Follow<unknown>;
-    this.#feed = await options.feeds.open({ wire, sink, channels, announce: cursor !== undefined }, cursor, here);
+    this.#feed = await options.feeds.open({ wire, sink, channels, announce: cursor !== undefined, address: origin.address }, cursor, here);
     if (this.#closed) this.#feed.close();
   }
 

@@ -82,7 +82,7 @@ export async function streamEvents(
     stopHeartbeat();
     feed?.close();
   });
-  feed = await feeds.open({ wire: sseWire, sink, channels, announce: true }, cursor);
+  feed = await feeds.open({ wire: sseWire, sink, channels, announce: true, address: context.origin.address }, cursor);
   if (closed) feed.close();
   response.on("drain", () => feed.resume());
 }

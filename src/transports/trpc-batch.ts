@@ -1,6 +1,6 @@
 /** Owns the answer to a batch of tRPC calls over HTTP: worked off a few at a time, and no faster than its reader takes it. */
 import type { ServerResponse } from "node:http";
-import { yieldToOthers } from "../core/events/feed.ts";
+import { yieldToOthers } from "../core/yield.ts";
 import { CallWindow, queriesAtOnce } from "./call-window.ts";
 import { send } from "./http.ts";
 import type { Answer } from "./trpc-answer.ts";

@@ -242,7 +242,10 @@ export class TrpcSocket implements Protocol, Socket {
     if (!this.#subscriptions.has(id)) return;
     this.#send({ id, result: { type: "started" } });
     const { channels, cursor } = follow;
-    const opening = options.feeds.open({ wire: trpcWire(id), sink: connection, channels, announce: true }, cursor);
+    const opening = options.feeds.open(
+      { wire: trpcWire(id), sink: connection, channels, announce: true, address: connection.origin.address },
+      cursor,
+    );
     // Where the log cannot be read the client is sent away: it comes back with its cursor, where after an error it would not.
     const feed = await opening.catch((error: unknown) => {
       connection.slot.end(closeCodes.goingAway, "no events to follow");

@@ -1,5 +1,6 @@
 /** Owns the feed: one reader's position in the log. Replay and live are the same walk; a slow reader costs one number. */
 import type { Clock } from "../clock.ts";
+import type { FairQueue } from "../fair-queue.ts";
 import type { EphemeralState, Ephemerals } from "./ephemerals.ts";
 import type { EventLog, LogEvent, Position, ResyncReason } from "./log.ts";
 import { pieces } from "./pieces.ts";
@@ -29,12 +30,15 @@ export interface FeedOptions<Frame> {
   readonly channels?: ReadonlySet<number> | undefined;
   /** Whether `ready` is sent unasked. */
   readonly announce: boolean;
+  /** Where the reader is: a replay takes its turns with those of other addresses. */
+  readonly address: string;
 }
 
 /** What all feeds of this process share. */
 export interface FeedSurroundings {
   readonly log: EventLog;
   readonly ephemerals: Ephemerals;
+  readonly turns: FairQueue;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   /** The feed is over. */
@@ -55,16 +59,12 @@ interface Visible<Frame> {
   readonly id: string;
 }
 
-/** A long walk through the log lets everybody else have their turn in between. */
-export function yieldToOthers(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 export class Feed<Frame> {
   readonly #around: FeedSurroundings;
   readonly #wire: Wire<Frame>;
   readonly #sink: Sink<Frame>;
   readonly #channels: ReadonlySet<number> | undefined;
+  readonly #address: string;
   #position: Position;
   /** Where the reader knows itself to be: the id of the last frame it got. */
   #known: string;
@@ -85,6 +85,7 @@ export class Feed<Frame> {
     this.#sink = options.sink;
     this.#channels = options.channels;
     this.#announce = options.announce;
+    this.#address = options.address;
     this.#position = position;
     this.#known = position.id;
     this.#knownAt = around.clock.monotonic();
@@ -155,25 +156,35 @@ export class Feed<Frame> {
     this.#pumping = false;
   }
 
+  /** What memory has of the next piece is passed on at once; for all that is more the feed waits its turn. */
   async #pump(): Promise<void> {
-    while (this.#state === "catching up") {
-      if (this.#sink.backlog > highWaterBytes) {
-        this.#blockedAt ??= this.#around.clock.monotonic();
-        return;
-      }
-      this.#blockedAt = undefined;
-      if (this.#position.seq >= this.#around.log.head.seq) {
-        this.#goLive();
-        return;
-      }
-      const events = await this.#around.log.after(this.#position.seq, chunkEvents);
-      if (this.#state !== "catching up") return;
-      // Positions have no holes: one that is missing was pruned under the replay.
-      if (events[0]?.seq === this.#position.seq + 1) this.#replay(events);
-      else this.#startOver();
-      // Not once it is level: a turn later there may be a commit more, and so for as long as somebody writes.
-      if (this.#position.seq < this.#around.log.head.seq) await yieldToOthers();
+    if (!this.#mayGoOn()) return;
+    const recent = this.#around.log.recent(this.#position.seq, chunkEvents);
+    if (recent) this.#replay(recent);
+    const isWanted = () => this.#state === "catching up";
+    while (this.#mayGoOn()) await this.#around.turns.take(this.#address, () => this.#step(), isWanted);
+  }
+
+  /** Whether there is something to replay and room for it. A feed that is level goes live. */
+  #mayGoOn(): boolean {
+    if (this.#state !== "catching up") return false;
+    if (this.#sink.backlog > highWaterBytes) {
+      this.#blockedAt ??= this.#around.clock.monotonic();
+      return false;
     }
+    this.#blockedAt = undefined;
+    if (this.#position.seq < this.#around.log.head.seq) return true;
+    this.#goLive();
+    return false;
+  }
+
+  async #step(): Promise<void> {
+    if (!this.#mayGoOn()) return;
+    const events = await this.#around.log.after(this.#position.seq, chunkEvents, this.#channels);
+    if (this.#state !== "catching up") return;
+    // Positions have no holes: one that is missing was pruned under the replay.
+    if (events[0]?.seq === this.#position.seq + 1) this.#replay(events);
+    else this.#startOver();
   }
 
   #startOver(): void {

@@ -1,5 +1,6 @@
 /** Owns all feeds of this process: opens them, tells each of what is committed and announced, and of the passing of time. */
 import type { Clock } from "../clock.ts";
+import { FairQueue } from "../fair-queue.ts";
 import { type Ephemeral, type EphemeralState, Ephemerals } from "./ephemerals.ts";
 import { type AnyFeed, Feed, type FeedOptions, type FeedSurroundings } from "./feed.ts";
 import type { EventLog, LogEvent, Position } from "./log.ts";
@@ -15,10 +16,13 @@ const sweepMs = 1_000;
 /** Writes, one to each reader, that announcements may cause within one pause; what is beyond waits for its end, and goes out together. */
 const writesAtOnce = 1_000;
 const pauseMs = 250;
+/** How many pieces of the log are read and passed on at a time, however many readers stand back. */
+const replaysAtOnce = 2;
 
 export class Feeds implements FeedSurroundings {
   readonly log: EventLog;
   readonly ephemerals = new Ephemerals();
+  readonly turns = new FairQueue(replaysAtOnce);
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   readonly #feeds = new Set<AnyFeed>();

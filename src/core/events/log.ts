@@ -1,9 +1,9 @@
 /** Owns the event log as readers see it: the head, the recent events in memory, and the table for everything older. */
 import type { z } from "zod";
 import type { Read } from "../context.ts";
-import { visible } from "../visible.ts";
 import { parseCursor, toCursor } from "./cursor.ts";
 import { blankEvents, isInternal } from "./internal.ts";
+import { type EventRecord, readPiece } from "./records.ts";
 
 /** One position of the log. */
 export interface LogEvent {
@@ -31,23 +31,15 @@ export interface Position {
   readonly id: string;
 }
 
-/** An event as the table has it. */
-export interface EventRecord {
-  readonly seq: number;
-  readonly tag: string;
-  readonly name: string;
-  readonly channel_id: number | null;
-  readonly message_id: number | null;
-  readonly payload: string | null;
-  readonly at: number;
-}
-
-const columns = `seq, tag, name, channel_id, message_id, payload, at`;
-
 const ringEvents = 10_000;
 const ringBytes = 32 * 1024 * 1024;
-/** How many events other nodes' commits are fetched by at once. */
+/** How many events other nodes' commits are fetched by at once, and how many bytes of them. */
 const tailEvents = 500;
+const tailBytes = 1024 * 1024;
+/** A piece of the log for a reader: as much as is written to it at once. */
+const pieceBytes = 128 * 1024;
+/** How many positions a filter is held against in one statement. */
+const filteredEvents = 2_000;
 /** What an event costs beside its payload, roughly; and its payload is kept once more by each wire that sent it. */
 const eventOverheadBytes = 300;
 
@@ -155,10 +147,12 @@ export class EventLog {
   async #tail(): Promise<void> {
     for (;;) {
       const head = this.#head;
-      const rows = await this.#read.all<EventRecord>(`select ${columns} from ${visible("event")} where seq >= ? order by seq limit ?`, [
-        head.seq,
-        tailEvents,
-      ]);
+      const rows = await readPiece(this.#read, {
+        after: head.seq - 1,
+        to: head.seq - 1 + tailEvents,
+        limit: tailEvents,
+        bytes: tailBytes,
+      });
       const [known] = rows;
       const whole = rows.every((row, index) => row.seq === head.seq + index);
       if (!known || toCursor(known.seq, known.tag) !== head.id || !whole) {
@@ -166,7 +160,9 @@ export class EventLog {
         return;
       }
       this.#append(rows.filter((row) => row.seq > this.#head.seq));
-      if (rows.length < tailEvents) return;
+      // Of a full piece there may be more. A character is at most three bytes.
+      const characters = rows.reduce((sum, { payload }) => sum + (payload?.length ?? 0), 0);
+      if (rows.length < tailEvents && 3 * characters < tailBytes) return;
     }
   }
 
@@ -223,16 +219,15 @@ export class EventLog {
   }
 
   /**
-   * Up to `limit` events after a position, blanked and internal ones included, from memory where it reaches back that far.
-   * Never past the head: the table can be ahead of it for a moment, and what comes then is delivered live.
+   * Up to `limit` events after a position, blanked and internal ones included, from memory where it reaches back that far. Of those
+   * that do not pass the filter some may be left out, never the first and the last one. Never past the head: the table can be ahead of
+   * it for a moment, and what comes then is delivered live.
    */
-  async after(seq: number, limit: number): Promise<readonly LogEvent[]> {
+  async after(seq: number, limit: number, channels?: ReadonlySet<number>): Promise<readonly LogEvent[]> {
     const recent = this.recent(seq, limit);
     if (recent) return recent;
-    const rows = await this.#read.all<EventRecord>(
-      `select ${columns} from ${visible("event")} where seq > ? and seq <= ? order by seq limit ?`,
-      [seq, this.#head.seq, limit],
-    );
+    const to = Math.min(this.#head.seq, seq + (channels ? filteredEvents : limit));
+    const rows = await readPiece(this.#read, { after: seq, to, limit, bytes: pieceBytes, channels });
     return rows.map(toLogEvent);
   }
 
@@ -242,7 +237,13 @@ export class EventLog {
     const first = this.#ring[0];
     if (!first || seq < first.seq - 1) return undefined;
     const start = seq + 1 - first.seq;
-    return this.#ring.slice(start, start + limit);
+    const events = this.#ring.slice(start, start + limit);
+    let bytes = 0;
+    const end = events.findIndex(({ payload }) => {
+      bytes += payload?.length ?? 0;
+      return bytes > pieceBytes;
+    });
+    return end === -1 ? events : events.slice(0, Math.max(end, 1));
   }
 
   /** Finds the position that a cursor names, or why there is none. */

@@ -2,17 +2,19 @@
 
 const chunkBytes = 64 * 1024;
 
-/** Cuts events so that what is written at once stays small, however much was committed together. */
+/** Cuts events so that what is written at once stays small, however much was committed together. One that is larger goes alone. */
 export function pieces<Item extends { readonly payload: string | null }>(events: readonly Item[]): (readonly Item[])[] {
   const cut: (readonly Item[])[] = [];
   let from = 0;
   let bytes = 0;
-  for (const [index, event] of events.entries()) {
-    bytes += event.payload?.length ?? 0;
-    if (bytes < chunkBytes) continue;
-    cut.push(events.slice(from, index + 1));
-    from = index + 1;
-    bytes = 0;
+  for (const [index, { payload }] of events.entries()) {
+    const size = payload?.length ?? 0;
+    if (bytes + size > chunkBytes && index > from) {
+      cut.push(events.slice(from, index));
+      from = index;
+      bytes = 0;
+    }
+    bytes += size;
   }
   if (from < events.length) cut.push(from === 0 ? events : events.slice(from));
   return cut;

@@ -1,11 +1,18 @@
 /** Owns reading the log for a procedure: a page of it, or an iteration that follows it. */
 import { tracked } from "@trpc/server";
-import type { EventReader, Follow, LoggedItem } from "../context.ts";
+import type { EventReader, Follow, FollowOptions, LoggedItem } from "../context.ts";
 import { AppError } from "../errors.ts";
-import { type Sink, type Wire, yieldToOthers } from "./feed.ts";
+import type { Sink, Wire } from "./feed.ts";
 import type { Feeds } from "./feeds.ts";
 
-const scanEvents = 500;
+/** An answer is at most 1 MiB; what stands around the events is less than the rest. */
+const pageBytes = 1024 * 1024 - 1024;
+/** What stands around an event's data, its id among it. */
+const itemBytes = 128;
+/** How many positions a page looks at, whatever its filter finds there. */
+const maxScanned = 10_000;
+/** Where a piece had nothing to show, the next one is longer. */
+const maxPieceEvents = 256;
 
 interface Parcel {
   readonly item: unknown;
@@ -23,11 +30,7 @@ const itemWire: Wire<Parcel[]> = {
 };
 
 /** Iterates a feed at the pace of whoever asks; what is not asked for stays in the log. */
-async function* iterate(
-  feeds: Feeds,
-  options: { cursor: string | undefined; channels: ReadonlySet<number> | undefined; signal: AbortSignal | undefined },
-) {
-  const { cursor, channels, signal } = options;
+async function* iterate(feeds: Feeds, { cursor, channels, address, signal }: FollowOptions) {
   const parcels: Parcel[] = [];
   let backlog = 0;
   let ended = signal?.aborted ?? false;
@@ -54,7 +57,7 @@ async function* iterate(
     },
   };
   signal?.addEventListener("abort", end, { once: true });
-  const feed = await feeds.open({ wire: itemWire, sink, channels, announce: true }, cursor);
+  const feed = await feeds.open({ wire: itemWire, sink, channels, announce: true, address }, cursor);
   try {
     while (!ended) {
       const parcel = parcels.shift();
@@ -79,9 +82,9 @@ async function* iterate(
 }
 
 export function createEventReader(feeds: Feeds): EventReader {
-  const { log } = feeds;
+  const { log, turns } = feeds;
   return {
-    async list({ cursor, limit, channels }) {
+    async list({ cursor, limit, channels, address, signal }) {
       await log.fresh();
       const head = log.head;
       if (cursor === undefined) return { events: [], cursor: head.id };
@@ -90,32 +93,31 @@ export function createEventReader(feeds: Feeds): EventReader {
         return { events: [{ id: head.id, event: "resync", data: { reason: location.reason, cursor: head.id } }], cursor: head.id };
       }
       let { position } = location;
-      const events: LoggedItem[] = [];
-      while (events.length < limit && position.seq < head.seq) {
-        const next = await log.after(position.seq, scanEvents);
+      const page = { events: [] as LoggedItem[], bytes: 0 };
+      const end = Math.min(head.seq, position.seq + maxScanned);
+      const wanted = () => !signal?.aborted;
+      for (let count = limit; page.events.length < limit && position.seq < end && wanted(); ) {
+        const next = await turns.take(address, () => log.after(position.seq, count, channels), wanted);
         // Positions have no holes: where one was pruned under this walk, the cursor it ends with is told so.
-        if (next[0]?.seq !== position.seq + 1) break;
+        if (next?.[0]?.seq !== position.seq + 1) break;
+        const found = page.events.length;
         for (const { seq, id, name, channelId, payload } of next) {
+          if (payload !== null && (!channels || channelId === null || channels.has(channelId))) {
+            page.bytes += Buffer.byteLength(payload) + itemBytes;
+            if (page.events.length === limit || (page.events.length > 0 && page.bytes > pageBytes))
+              return { events: page.events, cursor: position.id };
+            page.events.push({ id, event: name, data: JSON.parse(payload) as unknown });
+          }
           position = { seq, id };
-          if (payload === null || (channels && channelId !== null && !channels.has(channelId))) continue;
-          events.push({ id, event: name, data: JSON.parse(payload) as unknown });
-          if (events.length === limit) break;
         }
-        await yieldToOthers();
+        count = page.events.length > found ? limit - page.events.length : Math.min(4 * count, maxPieceEvents);
       }
-      return { events, cursor: position.id };
+      return { events: page.events, cursor: position.id };
     },
 
-    follow<Item>({
-      cursor,
-      channels,
-      signal,
-    }: {
-      cursor?: string | undefined;
-      channels?: ReadonlySet<number> | undefined;
-      signal?: AbortSignal | undefined;
-    }): Follow<Item> {
-      return { cursor, channels, [Symbol.asyncIterator]: () => iterate(feeds, { cursor, channels, signal }) as AsyncGenerator<Item, void> };
+    follow<Item>(options: FollowOptions): Follow<Item> {
+      const { cursor, channels } = options;
+      return { cursor, channels, [Symbol.asyncIterator]: () => iterate(feeds, options) as AsyncGenerator<Item, void> };
     },
   };
 }

@@ -58,13 +58,16 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
       z
         .object({
           events: z.array(pageItem(catalogue) as unknown as z.ZodType<Item & { id: string }>),
-          cursor: Cursor.describe("Continue from here."),
+          cursor: Cursor.describe("Continue from here. A page may be empty while this moves: go on until it stays."),
         })
         .meta({ id: "EventPage" }),
     )
     .query(
-      ({ ctx, input: { cursor, limit, channel_id } }) =>
-        ctx.events.list({ cursor, limit, channels: toSet(channel_id) }) as Promise<{ events: (Item & { id: string })[]; cursor: string }>,
+      ({ ctx, input: { cursor, limit, channel_id }, signal }) =>
+        ctx.events.list({ cursor, limit, channels: toSet(channel_id), address: ctx.origin.address, signal }) as Promise<{
+          events: (Item & { id: string })[];
+          cursor: string;
+        }>,
     );
 
   const follow = readProcedure
@@ -73,6 +76,7 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
       ctx.events.follow<TrackedEnvelope<Item> | Item>({
         cursor: input.lastEventId ?? undefined,
         channels: toSet(input.channel_id),
+        address: ctx.origin.address,
         signal,
       }),
     );
