@@ -200,6 +200,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   const web = await openWeb({
     directory: webDirectory,
     clock,
+    signUp: config.rules.signUp,
     onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
     onError,
   });

@@ -9,6 +9,7 @@ export interface WebOptions {
   /** Where the build is; it need not be there. */
   readonly directory: string;
   readonly clock: Clock;
+  readonly signUp: "open" | "closed";
   /** Another build is served from now on. */
   readonly onChange: () => void;
   readonly onError: (error: unknown) => void;
@@ -53,7 +54,10 @@ const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Ke
 <p>Run <code>npm run build -w web</code> where the server is installed and load this page again. The API is here already.</p></html>
 `;
 
-async function readBuild(directory: string): Promise<Files> {
+/** Read by the app's door, before anybody is signed in. */
+const signUpClosed = '<meta name="sign-up" content="closed" />';
+
+async function readBuild({ directory, signUp }: WebOptions): Promise<Files> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const contents = new Map<string, Buffer>();
@@ -68,6 +72,12 @@ async function readBuild(directory: string): Promise<Files> {
     });
     files.set(name, toFile(content, contentType, encodings));
   }
+  const html = contents.get(page);
+  // The compressed copies say nothing of it, and a page is small.
+  if (html && signUp === "closed") {
+    const closed = html.toString().replace("</title>", `</title>${signUpClosed}`);
+    files.set(page, toFile(Buffer.from(closed), contentTypes[extname(page)] ?? "", []));
+  }
   return files;
 }
 
@@ -81,7 +91,8 @@ function sendFromBuild(exchange: Exchange, name: string, file: File): void {
 }
 
 /** Reads the build, and reads it again whenever its page has become another. */
-export async function openWeb({ directory, clock, onChange, onError }: WebOptions): Promise<Web> {
+export async function openWeb(options: WebOptions): Promise<Web> {
+  const { directory, clock, onChange, onError } = options;
   let files: Files = new Map();
   let seen = "";
 
@@ -91,7 +102,7 @@ export async function openWeb({ directory, clock, onChange, onError }: WebOption
     const now = stats ? `${stats.mtimeMs} ${stats.size} ${stats.ino}` : seen;
     if (now === seen) return;
     const before = files.get(page)?.etag;
-    files = await readBuild(directory);
+    files = await readBuild(options);
     seen = now;
     if (before !== undefined && before !== files.get(page)?.etag) onChange();
   }

@@ -41,6 +41,20 @@ test("the page is asked for each time, its files are kept for ever, and nothing 
   expect(file.text).toBe(script);
 });
 
+test("where sign-up is closed the page says so and keeps its other words; where it is open it says nothing", async () => {
+  using directory = mkdtempDisposableSync(join(tmpdir(), "keenchat-web-"));
+  writeBuild(directory.path, "<!doctype html><title>one</title><p>two");
+  writeFileSync(join(directory.path, "index.html.br"), brotliCompressSync("a copy that does not know"));
+  await using closed = await startServer({ SIGN_UP: "closed", ANONYMOUS_READ: "false" }, { webDirectory: directory.path });
+  const page = await request(closed, "GET", "/", { headers: { "accept-encoding": "br" } });
+  expect(page.text).toBe('<!doctype html><title>one</title><meta name="sign-up" content="closed" /><p>two');
+  expect(page.headers.get("content-encoding")).toBeNull();
+  await using open = await startServer({}, { webDirectory: directory.path });
+  const other = await request(open, "GET", "/", { headers: { "accept-encoding": "identity" } });
+  expect(other.text).toBe("<!doctype html><title>one</title><p>two");
+  expect(other.headers.get("etag")).not.toBe(page.headers.get("etag"));
+});
+
 test.each([
   ["gzip, deflate, br", "br"],
   ["gzip", "gzip"],
