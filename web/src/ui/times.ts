@@ -18,14 +18,19 @@ const dayMs = 86_400_000;
 /** The day that was asked for last: neighbouring messages ask for the same, and thousands ask at once. */
 let known = { start: 0, end: 0 };
 
-/** A number that is the same for all times of one local day. */
-export function dayOf(at: number): number {
+function localDay(at: number): { start: number; end: number } {
   if (at < known.start || at >= known.end) {
     const start = new Date(at).setHours(0, 0, 0, 0);
     known = { start, end: new Date(start).setHours(24, 0, 0, 0) };
   }
-  return known.start;
+  return known;
 }
+
+/** A number that is the same for all times of one local day. */
+export const dayOf = (at: number): number => localDay(at).start;
+
+/** When the local day after this one begins. */
+export const nextDayOf = (at: number): number => localDay(at).end;
 
 export function sayDay(at: number, now: number): string {
   const days = Math.round((dayOf(now) - dayOf(at)) / dayMs);
