@@ -1,4 +1,4 @@
-/** How the web app is built: one page, one script, hashed names, nothing inline. */
+/** How the web app is built: one page, one script, hashed names, nothing inline, all addresses relative to the page. */
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { clientQueries } from "../client/build/vite-plugin.ts";

@@ -26,13 +26,13 @@ async function send(page: Page, text: string, channel = "General"): Promise<void
 test("who signs up at the door is in the chat, and after signing out at the door again", { timeout: slow }, async () => {
   await using door = await openPage(browser, server.restUrl);
   const { page } = door;
-  await page.getByRole("button", { name: "Make an account" }).click();
+  await page.getByRole("button", { name: "Create an account" }).click();
   await page.getByLabel("Name").fill("newcomer");
   await page.getByLabel("Password").fill("short");
-  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("button", { name: "Create account" }).click();
   await page.getByRole("alert").getByText("8").waitFor();
   await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("button", { name: "Create account" }).click();
   await page.getByRole("heading", { name: "General", level: 1 }).waitFor();
   await page.reload();
   await page.getByRole("button", { name: "Connection: Live" }).waitFor();
@@ -72,14 +72,14 @@ test("one's own message can be changed and deleted, another's cannot", { timeout
   await using writer = await enter(browser, server, "writer", { path: `/#/channel/${channel.body.id}` });
   const { page } = writer;
   await message(page, "not yours").hover();
-  expect(await page.getByRole("button", { name: "Change message" }).count()).toBe(0);
+  expect(await page.getByRole("button", { name: "Edit message" }).count()).toBe(0);
   await send(page, "first words", "Edits");
   await page.locator(".row[data-id] .text").getByText("first words").waitFor();
   await page.keyboard.press("ArrowUp");
-  await page.getByLabel("Change your message").fill("better words");
+  await page.getByLabel("Edit your message").fill("better words");
   await page.keyboard.press("Enter");
   await message(page, "better words").waitFor();
-  await page.getByText("changed", { exact: true }).waitFor();
+  await page.getByText("edited", { exact: true }).waitFor();
   await message(page, "better words").hover();
   await page.getByRole("button", { name: "Delete message" }).click();
   await page.getByRole("button", { name: "Delete", exact: true }).click();
@@ -92,7 +92,7 @@ test("a channel is made, renamed and removed for everybody; drafts and unread ma
   await using guest = await enter(browser, server, "guest");
   await maker.page.getByRole("button", { name: "New channel" }).click();
   await maker.page.getByLabel("Title").fill("Plans");
-  await maker.page.getByRole("button", { name: "Make channel" }).click();
+  await maker.page.getByRole("button", { name: "Create channel" }).click();
   await maker.page.getByRole("heading", { name: "Plans", level: 1 }).waitFor();
   await guest.page.getByLabel("Message to General").fill("half a thought");
   await send(maker.page, "the plan", "Plans");
@@ -105,8 +105,8 @@ test("a channel is made, renamed and removed for everybody; drafts and unread ma
   await maker.page.getByRole("button", { name: "Save" }).click();
   await guest.page.getByRole("heading", { name: "Better plans", level: 1 }).waitFor();
   await maker.page.getByRole("button", { name: "Channel settings" }).click();
-  await maker.page.getByRole("button", { name: "Remove this channel…" }).click();
-  await maker.page.getByRole("button", { name: "Remove channel" }).click();
+  await maker.page.getByRole("button", { name: "Delete this channel…" }).click();
+  await maker.page.getByRole("button", { name: "Delete channel" }).click();
   await guest.page.getByRole("heading", { name: "General", level: 1 }).waitFor();
   expect(await guest.page.getByLabel("Message to General").inputValue()).toBe("half a thought");
   expect(await guest.page.getByRole("link", { name: "Better plans" }).count()).toBe(0);
@@ -117,7 +117,7 @@ test("a refused message is kept, with the reason and a way to change it", { time
   const text = "x".repeat(10_001);
   await send(page.page, text);
   await page.page.getByText("Not sent.").waitFor();
-  await page.page.getByRole("button", { name: "Change it" }).click();
+  await page.page.getByRole("button", { name: "Edit", exact: true }).click();
   expect(await page.page.getByLabel("Message to General").inputValue()).toBe(text);
 });
 
@@ -172,8 +172,7 @@ test("axe finds nothing: at the door, in a conversation, in a dialog, on a phone
 
 test("everything can be reached by keyboard", { timeout: slow }, async () => {
   await using page = await enter(browser, server, "keys");
-  await page.page.keyboard.press("Tab");
-  await page.page.keyboard.press("Enter");
+  await page.page.getByLabel("Message to General").and(page.page.locator(":focus")).waitFor();
   await page.page.keyboard.type("typed without a mouse");
   await page.page.keyboard.press("Enter");
   await message(page.page, "typed without a mouse").waitFor();
@@ -183,6 +182,15 @@ test("everything can be reached by keyboard", { timeout: slow }, async () => {
     const name = await page.page.evaluate("document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent");
     reached.add(String(name));
   }
-  for (const name of ["Messages", "Connection: Live", "Sign out", "New channel", "Code", "Change message", "Delete message"])
+  for (const name of [
+    "Skip to the message box",
+    "Messages",
+    "Connection: Live",
+    "Sign out",
+    "New channel",
+    "Code",
+    "Edit message",
+    "Delete message",
+  ])
     expect(reached).toContain(name);
 });

@@ -80,10 +80,10 @@ test("a dialog and an editor that cannot do it stay open, with what was typed an
 
   const makeRoomAgain = await refuse(page, "message.put", "SERVICE_UNAVAILABLE");
   await page.getByLabel("Message to Better plans").press("ArrowUp");
-  await page.getByLabel("Change your message").fill("better words");
+  await page.getByLabel("Edit your message").fill("better words");
   await page.keyboard.press("Enter");
   await page.getByRole("alert").getByText("The server cannot store anything").waitFor();
-  expect(await page.getByLabel("Change your message").inputValue()).toBe("better words");
+  expect(await page.getByLabel("Edit your message").inputValue()).toBe("better words");
   await makeRoomAgain();
   await page.getByRole("button", { name: "Save" }).click();
   await page.locator(".row .text").getByText("better words").waitFor();

@@ -28,6 +28,6 @@ test("the web app runs below a path that a proxy takes away, and asks for nothin
   await page.getByText("below a path").first().waitFor();
   await page.reload();
   await page.getByText("below a path").first().waitFor();
-  expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes("token")))).toEqual(["keenchat.token /chat/"]);
+  expect(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes("token")))).toEqual(["keenchat /chat/.token"]);
   expect([complaints, refused]).toEqual([[], []]);
 });

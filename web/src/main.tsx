@@ -1,7 +1,7 @@
-/** The page's entry. */
+/** The page's entry: one client for each session, so that nothing of a session outlives it in memory. */
 import { createKeenchatClient, localTokenStorage } from "@keenchat/client";
 import { KeenchatProvider, localPendingStorage } from "@keenchat/client/react";
-import { StrictMode } from "react";
+import { StrictMode, useState } from "react";
 import { flushSync } from "react-dom";
 import { createRoot } from "react-dom/client";
 import "./styles/tokens.css";
@@ -9,20 +9,33 @@ import "./styles/base.css";
 import "./styles/door.css";
 import "./styles/shell.css";
 import "./styles/conversation.css";
+import { pendingPrefix } from "./chat/kept.ts";
+import { keyPrefix, server } from "./chat/server.ts";
 import { App } from "./ui/app.tsx";
+import { followFocus } from "./ui/focus.ts";
 
-/** The page stands where the server does: below a path, where a proxy puts one before it. */
-const server = new URL(".", location.href);
-/** Servers below other paths of one host are other servers. */
-const tokenStorage = localTokenStorage(server.pathname === "/" ? undefined : `keenchat.token ${server.pathname}`);
+const createClient = () => createKeenchatClient({ url: server.href, tokenStorage: localTokenStorage(`${keyPrefix}.token`) });
+const pendingStorage = localPendingStorage(pendingPrefix);
+
+function Page() {
+  const [{ client, count }, setSession] = useState(() => ({ client: createClient(), count: 0 }));
+  function startAgain() {
+    client.close();
+    setSession({ client: createClient(), count: count + 1 });
+  }
+  return (
+    <KeenchatProvider key={count} client={client} pendingStorage={pendingStorage}>
+      <App onSignedOut={startAgain} />
+    </KeenchatProvider>
+  );
+}
 
 const root = document.getElementById("app");
 if (root) {
+  followFocus();
   const page = (
     <StrictMode>
-      <KeenchatProvider client={createKeenchatClient({ url: server.href, tokenStorage })} pendingStorage={localPendingStorage()}>
-        <App />
-      </KeenchatProvider>
+      <Page />
     </StrictMode>
   );
   // At once: what it asks of the server is on its way before it is painted.

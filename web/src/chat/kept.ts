@@ -1,4 +1,9 @@
-/** Owns what this page remembers of a user from visit to visit: drafts, and the channel looked at last. */
+/** Owns what this browser remembers of a user from visit to visit: drafts, the channel looked at last, and unsent messages. */
+import { keyPrefix } from "./server.ts";
+
+/** Below it the client keeps unsent messages, under the ids of their users. */
+export const pendingPrefix = `${keyPrefix}.pending`;
+
 const memory = new Map<string, string>();
 
 /** Without storage, or room in it, what is kept lasts as long as the page. */
@@ -21,11 +26,21 @@ function write(key: string, value: string): void {
   }
 }
 
+function keys(): string[] {
+  try {
+    return [...memory.keys(), ...Object.keys(localStorage)];
+  } catch {
+    return [...memory.keys()];
+  }
+}
+
 export class Kept {
+  readonly #userId: number;
   readonly #prefix: string;
 
   constructor(userId: number) {
-    this.#prefix = `keenchat.${userId}`;
+    this.#userId = userId;
+    this.#prefix = `${keyPrefix}.${userId}`;
   }
 
   draft(channelId: number): string {
@@ -42,5 +57,11 @@ export class Kept {
 
   set lastChannel(id: number | undefined) {
     write(`${this.#prefix}.channel`, id === undefined ? "" : String(id));
+  }
+
+  /** The user signs out: nothing of theirs stays in this browser. */
+  forget(): void {
+    const prefixes = [`${this.#prefix}.`, `${pendingPrefix}.${this.#userId}.`];
+    for (const key of keys()) if (prefixes.some((prefix) => key.startsWith(prefix))) write(key, "");
   }
 }

@@ -1,6 +1,7 @@
 /** Owns what the page shows at all: the door, the chat, or the way between them. */
 import { useChannel, useChannels, useKeenchat, useMessages, useSession } from "@keenchat/client/react";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
+import { Kept } from "../chat/kept.ts";
 import { sayError } from "../chat/words.ts";
 import { Mark } from "./icons.tsx";
 import { useRoute } from "./route.ts";
@@ -8,21 +9,12 @@ import { Shell } from "./shell.tsx";
 import { SignIn } from "./sign-in.tsx";
 import { sayTime } from "./times.ts";
 
-/** Whether the session ended without being asked to, and the way to ask. */
-function useSignOut(): [boolean, () => Promise<void>] {
+/** Whether the session ended in the middle of something. */
+function useIsCutOff(): boolean {
   const client = useKeenchat();
   const [isCutOff, setIsCutOff] = useState(false);
-  const isAsked = useRef(false);
-  useEffect(() => client.token.subscribe((token) => setIsCutOff(token === null && !isAsked.current)), [client]);
-  const signOut = useCallback(async () => {
-    isAsked.current = true;
-    try {
-      await client.auth.logout();
-    } finally {
-      isAsked.current = false;
-    }
-  }, [client]);
-  return [isCutOff, signOut];
+  useEffect(() => client.token.subscribe((token) => setIsCutOff(token === null)), [client]);
+  return isCutOff;
 }
 
 /** Reads what the chat is about to show, while the server still says who is here. */
@@ -46,10 +38,17 @@ function Opening({ problem }: { problem: string | undefined }) {
   );
 }
 
-export function App() {
+/** `onSignedOut`: the user has ended the session, and nothing of it may stay. */
+export function App({ onSignedOut }: { onSignedOut: () => void }) {
+  const client = useKeenchat();
   const { status, self, error } = useSession();
-  const [isCutOff, signOut] = useSignOut();
+  const isCutOff = useIsCutOff();
   if (status === "signed out") return <SignIn isCutOff={isCutOff} />;
-  if (status === "signed in") return <Shell key={self.user_id} self={self} onSignOut={signOut} />;
-  return <Opening problem={error && sayError(error)} />;
+  if (status === "opening") return <Opening problem={error && sayError(error)} />;
+  async function signOut(userId: number) {
+    await client.auth.logout();
+    new Kept(userId).forget();
+    onSignedOut();
+  }
+  return <Shell key={self.user_id} self={self} onSignOut={() => signOut(self.user_id)} />;
 }

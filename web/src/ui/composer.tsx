@@ -1,6 +1,7 @@
 /** Owns the message box: Enter sends, Shift+Enter breaks the line, and it grows with what is in it. */
 import type { Channel } from "@keenchat/client";
 import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
+import { focusPlace } from "./focus.ts";
 import { Send } from "./icons.tsx";
 import { isComposing } from "./keys.ts";
 
@@ -32,6 +33,8 @@ export function useGrowingBox(text: string) {
 
 export function Composer({ channel, typing, draft, onDraft, onSend, onEditLast }: ComposerProps) {
   const box = useGrowingBox(draft);
+  // A channel that was just opened is there to be written in.
+  useLayoutEffect(focusPlace, []);
   // Code points, as the server counts; looked at only where it matters.
   const characters = draft.length > countFrom ? [...draft].length : 0;
 

@@ -1,4 +1,4 @@
-/** Owns how the connection is shown: a word in the head, a notice when something is wrong, and a drawer for the curious. */
+/** Owns how the connection is shown: a word in the head, a notice when something is wrong, and a drawer with details. */
 import type { ConnectionState } from "@keenchat/client";
 import { useConnection, useKeenchat } from "@keenchat/client/react";
 import type { Wire } from "../chat/wire.ts";
@@ -12,17 +12,18 @@ const words: Readonly<Record<ConnectionState, string>> = {
   offline: "Offline",
 };
 
-export function ConnectionBadge({ isOpen, onToggle }: { isOpen: boolean; onToggle: () => void }) {
+const drawerId = "connection";
+
+export function ConnectionBadge() {
   const connection = useConnection();
   return (
     <button
       type="button"
       className="badge"
       data-state={connection}
-      aria-expanded={isOpen}
       aria-label={`Connection: ${words[connection]}`}
       title="Connection"
-      onClick={onToggle}
+      popoverTarget={drawerId}
     >
       <span className="badge-words" aria-hidden="true">
         {Object.values(words).map((word) => (
@@ -58,13 +59,13 @@ export function ConnectionNotice() {
   );
 }
 
-export function ConnectionDrawer({ wire, onClose }: { wire: Wire; onClose: () => void }) {
+export function ConnectionDrawer({ wire }: { wire: Wire }) {
   const client = useKeenchat();
   const connection = useConnection();
   return (
-    <section className="drawer" aria-label="Connection details">
+    <section className="drawer" id={drawerId} popover="auto" aria-label="Connection details">
       <h2>Connection</h2>
-      <button type="button" className="icon-button" aria-label="Close" onClick={onClose}>
+      <button type="button" className="icon-button" aria-label="Close" popoverTarget={drawerId} popoverTargetAction="hide">
         <Close />
       </button>
       <dl>

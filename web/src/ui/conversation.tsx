@@ -9,8 +9,8 @@ import { ChannelDialog, RemoveChannelDialog } from "./channel-dialog.tsx";
 import { Composer } from "./composer.tsx";
 import { ConnectionBadge, ConnectionDrawer, ConnectionNotice } from "./connection.tsx";
 import { Dialog } from "./dialog.tsx";
-import { Back, Gear, People as PeopleIcon } from "./icons.tsx";
-import { People } from "./people.tsx";
+import { Back, Gear } from "./icons.tsx";
+import { People, PeopleButton } from "./people.tsx";
 import { go } from "./route.ts";
 import { Timeline } from "./timeline.tsx";
 import { TypingLine } from "./typing-line.tsx";
@@ -55,8 +55,6 @@ export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: C
   const [newFrom, setNewFrom] = useState(unread?.first);
   const [editingId, setEditingId] = useState<number>();
   const [asked, setAsked] = useState<Asked>();
-  const [showsPeople, setShowsPeople] = useState(false);
-  const [showsDrawer, setShowsDrawer] = useState(false);
 
   useEffect(() => {
     if (status !== "failed") kept.lastChannel = status === "gone" ? undefined : id;
@@ -88,22 +86,23 @@ export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: C
     );
   }
   const isMine = self.admin || channel.user_id === self.user_id;
-  const hereCount = here.length;
   return (
-    <main className="conversation" data-people={showsPeople || undefined} aria-label={channel.title}>
+    <main className="conversation" aria-label={channel.title}>
       <header className="head">
         <button type="button" className="icon-button back" aria-label="All channels" onClick={() => go(undefined)}>
           <Back />
         </button>
         <div className="head-title">
-          <h1 dir="auto">{channel.title}</h1>
+          <h1 id="title" dir="auto" tabIndex={-1}>
+            {channel.title}
+          </h1>
           {channel.description !== "" && (
             <p dir="auto" title={channel.description}>
               {channel.description}
             </p>
           )}
         </div>
-        <ConnectionBadge isOpen={showsDrawer} onToggle={() => setShowsDrawer((shows) => !shows)} />
+        <ConnectionBadge />
         {isMine && (
           <button
             type="button"
@@ -115,18 +114,7 @@ export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: C
             <Gear />
           </button>
         )}
-        <button
-          type="button"
-          className="icon-button people-button"
-          aria-expanded={showsPeople}
-          aria-controls="people"
-          aria-label={`People here: ${hereCount}`}
-          title="Who is here"
-          onClick={() => setShowsPeople((shows) => !shows)}
-        >
-          <PeopleIcon />
-          <span>{hereCount}</span>
-        </button>
+        <PeopleButton count={here.length} />
       </header>
       <div className="stage">
         <ConnectionNotice />
@@ -159,7 +147,7 @@ export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: C
         />
         <TypingLine users={typing.users.filter((user) => user !== self.user_id)} />
       </footer>
-      {showsDrawer && <ConnectionDrawer wire={wire} onClose={() => setShowsDrawer(false)} />}
+      <ConnectionDrawer wire={wire} />
       {asked && "settings" in asked && <ChannelDialog channel={channel} onRemove={() => setAsked({ remove: true })} onClose={close} />}
       {asked && "remove" in asked && <RemoveChannelDialog channel={channel} onClose={close} />}
       {asked && "message" in asked && (
@@ -170,9 +158,11 @@ export function Conversation({ id, self, kept, unread, onSeen, onGone, wire }: C
           onAction={() => client.message.delete({ id: asked.message.id })}
           onClose={close}
         >
-          <blockquote className="quoted" dir="auto">
-            {asked.message.message_text}
-          </blockquote>
+          {() => (
+            <blockquote className="quoted" dir="auto">
+              {asked.message.message_text}
+            </blockquote>
+          )}
         </Dialog>
       )}
     </main>

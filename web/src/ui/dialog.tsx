@@ -1,53 +1,53 @@
-/** Owns the one kind of dialog: modal, closed by Escape, with an answer to what went wrong. */
-import { type FormEvent, type ReactNode, useEffect, useId, useRef, useState } from "react";
-import { sayError } from "../chat/words.ts";
+/** Owns the one kind of dialog: modal, closed by Escape or a press outside, with an answer to what went wrong. */
+import { type ReactNode, useEffectEvent, useId, useLayoutEffect, useRef } from "react";
+import type { Problems } from "../chat/words.ts";
+import { FormProblem, useForm } from "./form.tsx";
 
 export interface DialogProps {
   title: string;
   /** What the button does, in the words of the person. */
   action: string;
   danger?: boolean;
+  fields?: readonly string[];
   /** Rejects where it could not be done; the dialog stays open and says why. */
   onAction: () => Promise<unknown>;
   onClose: () => void;
-  children: ReactNode;
+  children: (problems: Problems["fields"]) => ReactNode;
 }
 
-export function Dialog({ title, action, danger = false, onAction, onClose, children }: DialogProps) {
+export function Dialog({ title, action, danger = false, fields = [], onAction, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  useEffect(() => dialog.current?.showModal(), []);
+  const onClosed = useEffectEvent(onClose);
+  const act = async () => {
+    await onAction();
+    onClose();
+  };
+  const { form, isBusy, problems, onSubmit } = useForm({ fields, act });
 
-  async function act(event: FormEvent) {
-    event.preventDefault();
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      await onAction();
-      onClose();
-    } catch (error) {
-      setProblem(sayError(error));
-      setBusy(false);
-    }
-  }
+  // While it is still in the page: closing gives the keyboard back to the element that had it before.
+  useLayoutEffect(() => {
+    const { current } = dialog;
+    const listener = () => onClosed();
+    current?.showModal();
+    current?.addEventListener("close", listener);
+    return () => {
+      current?.removeEventListener("close", listener);
+      current?.close();
+    };
+  }, []);
 
   return (
-    <dialog ref={dialog} className="dialog" aria-labelledby={heading} onClose={onClose}>
-      <form onSubmit={act}>
+    <dialog ref={dialog} className="dialog" aria-labelledby={heading} closedby="any">
+      <form ref={form} onSubmit={onSubmit} noValidate>
         <h2 id={heading}>{title}</h2>
-        {children}
-        {problem !== undefined && (
-          <p className="problem" role="alert">
-            {problem}
-          </p>
-        )}
+        {children(problems.fields)}
+        <FormProblem problem={problems.form} />
         <div className="dialog-actions">
           <button type="button" className="button" onClick={onClose}>
             Cancel
           </button>
-          <button type="submit" className={danger ? "button danger" : "button primary"} disabled={busy}>
+          <button type="submit" className={danger ? "button danger" : "button primary"} aria-disabled={isBusy}>
             {action}
           </button>
         </div>

@@ -1,7 +1,7 @@
 /** Owns one message on the page. */
 import type { CurrentSession, Message } from "@keenchat/client";
 import { type PendingMessage, useKeenchat } from "@keenchat/client/react";
-import { type KeyboardEvent, memo, useEffect, useState } from "react";
+import { type KeyboardEvent, memo, useEffect, useId, useState } from "react";
 import { sayError, sayWaiting } from "../chat/words.ts";
 import { Avatar } from "./avatar.tsx";
 import { useGrowingBox } from "./composer.tsx";
@@ -23,6 +23,7 @@ function Editor({ message, onEnd }: { message: Message; onEnd: () => void }) {
   const client = useKeenchat();
   const [text, setText] = useState(message.message_text);
   const [problem, setProblem] = useState<string>();
+  const problemId = useId();
   const box = useGrowingBox(text);
   useEffect(() => {
     const { current } = box;
@@ -36,6 +37,7 @@ function Editor({ message, onEnd }: { message: Message; onEnd: () => void }) {
       onEnd();
     } catch (error) {
       setProblem(sayError(error));
+      box.current?.focus();
     }
   }
 
@@ -54,13 +56,15 @@ function Editor({ message, onEnd }: { message: Message; onEnd: () => void }) {
         className="field"
         dir="auto"
         rows={1}
-        aria-label="Change your message"
+        aria-label="Edit your message"
+        aria-invalid={problem !== undefined || undefined}
+        aria-describedby={problem === undefined ? undefined : problemId}
         value={text}
         onChange={(event) => setText(event.target.value)}
         onKeyDown={onKeyDown}
       />
       {problem !== undefined && (
-        <p className="problem" role="alert">
+        <p className="field-problem" id={problemId} role="alert">
           {problem}
         </p>
       )}
@@ -108,18 +112,12 @@ export const Row = memo(function Row({ message, day, today, isNew, isFirst, isOw
           <div data-place>
             {isEditing ? <Editor message={message} onEnd={on.onEditEnd} /> : <MessageText text={message.message_text} />}
           </div>
-          {message.edited_at !== undefined && !isEditing && <p className="edited">changed</p>}
+          {message.edited_at !== undefined && !isEditing && <p className="row-note">edited</p>}
         </div>
         {(isOwn || canDelete) && !isEditing && (
           <div className="row-actions">
             {isOwn && (
-              <button
-                type="button"
-                className="icon-button"
-                aria-label="Change message"
-                title="Change"
-                onClick={() => on.onEdit(message.id)}
-              >
+              <button type="button" className="icon-button" aria-label="Edit message" title="Edit" onClick={() => on.onEdit(message.id)}>
                 <Pencil />
               </button>
             )}
@@ -142,6 +140,18 @@ interface PendingRowProps {
   onTakeBack: (message: PendingMessage) => void;
 }
 
+const sendingMs = 1_000;
+
+/** What is there at once needs no word. */
+function Sending() {
+  const [shows, setShows] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setShows(true), sendingMs);
+    return () => clearTimeout(timer);
+  }, []);
+  return shows && <p className="row-note">Sending…</p>;
+}
+
 /** A message on its way, or one that could not go. */
 export function PendingRow({ message, self, isFirst, onRetry, onDiscard, onTakeBack }: PendingRowProps) {
   const { client_message_id: id, message_text, time, error } = message;
@@ -155,6 +165,7 @@ export function PendingRow({ message, self, isFirst, onRetry, onDiscard, onTakeB
             {isFirst && <Time at={time} />}
           </p>
           <MessageText text={message_text} />
+          {!error && <Sending />}
           {error && !error.transient && (
             <div className="row-problem" role="alert">
               <p>
@@ -162,7 +173,7 @@ export function PendingRow({ message, self, isFirst, onRetry, onDiscard, onTakeB
               </p>
               <div className="row-offers">
                 <button type="button" className="button small" onClick={() => onTakeBack(message)}>
-                  Change it
+                  Edit
                 </button>
                 <button type="button" className="button small quiet" onClick={() => onDiscard(id)}>
                   Discard

@@ -1,7 +1,11 @@
 /** Owns where a list that grows at both ends stands: at its end it stays there, elsewhere what one reads stays put. */
-import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { createContext, type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
+import { flushSync } from "react-dom";
 
 const endPx = 48;
+
+/** Makes a change that the reader has asked for, and leaves an element where it is on the screen, at the end of the list too. */
+export const KeepPlace = createContext((_: Element | null, change: () => void): void => change());
 
 export interface Scroll {
   readonly scroller: RefObject<HTMLDivElement | null>;
@@ -9,6 +13,7 @@ export interface Scroll {
   readonly isAtEnd: boolean;
   readonly onScroll: () => void;
   readonly toEnd: () => void;
+  readonly keepPlace: (element: Element | null, change: () => void) => void;
 }
 
 /** Where an item stands in what is scrolled; scrolling does not change it. */
@@ -35,6 +40,14 @@ export function useScroll(firstId: number | undefined, version: unknown): Scroll
     pinned.current = true;
     setIsAtEnd(true);
     scroller.current?.scrollTo({ top: scroller.current.scrollHeight });
+  }, []);
+
+  const keepPlace = useCallback((element: Element | null, change: () => void) => {
+    const before = element?.getBoundingClientRect().top;
+    pinned.current = false;
+    flushSync(change);
+    if (element && before !== undefined && scroller.current) scroller.current.scrollTop += element.getBoundingClientRect().top - before;
+    setIsAtEnd(false);
   }, []);
 
   const onScroll = useCallback(() => {
@@ -69,5 +82,5 @@ export function useScroll(firstId: number | undefined, version: unknown): Scroll
     return () => observer.disconnect();
   }, [rememberFirst]);
 
-  return { scroller, list, isAtEnd, onScroll, toEnd };
+  return { scroller, list, isAtEnd, onScroll, toEnd, keepPlace };
 }

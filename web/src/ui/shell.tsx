@@ -10,7 +10,7 @@ import { ConnectionNotice } from "./connection.tsx";
 import { Conversation } from "./conversation.tsx";
 import { Mark } from "./icons.tsx";
 import { useIsWide } from "./media.ts";
-import { go, useRoute } from "./route.ts";
+import { channelAddress, go, useRoute } from "./route.ts";
 import { Sidebar } from "./sidebar.tsx";
 
 function usePageTitle(title: string | undefined, unread: ReadonlyMap<number, Unread>): void {
@@ -43,9 +43,9 @@ function Welcome({ onMake }: { onMake: () => void }) {
     <main className="blank">
       <Mark size={44} />
       <h1>No channels yet</h1>
-      <p>A channel is a place for one subject. Make the first, and whoever signs in will find it.</p>
+      <p>A channel is a place for one subject. Create the first, and everybody who signs in will find it.</p>
       <button type="button" className="button primary" onClick={onMake}>
-        Make a channel
+        Create a channel
       </button>
     </main>
   );
@@ -73,6 +73,11 @@ export function Shell({ self, onSignOut }: { self: CurrentSession; onSignOut: ()
     const id = kept.lastChannel ?? firstId;
     if (id !== undefined) go(id, { replace: true });
   }, [kept, firstId, route, isWide]);
+
+  // Back to the list: to the channel one comes from.
+  useEffect(() => {
+    if (route === undefined && !isWide) document.querySelector<HTMLElement>(`a[href="${channelAddress(kept.lastChannel ?? 0)}"]`)?.focus();
+  }, [route, isWide, kept]);
 
   return (
     <div className="shell" data-view={route === undefined ? "channels" : "conversation"}>

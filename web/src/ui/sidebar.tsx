@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { Unread } from "../chat/unread.ts";
 import { sayError } from "../chat/words.ts";
 import { Avatar } from "./avatar.tsx";
+import { Dialog } from "./dialog.tsx";
 import { Mark, Out, Plus } from "./icons.tsx";
 import { channelAddress } from "./route.ts";
 
@@ -26,8 +27,25 @@ function ChannelLink({ id, title, count, isOpen }: { id: number; title: string; 
   );
 }
 
+/** Nothing of a user stays in the browser; where that costs them a message, they are asked. */
+function SignOutDialog({ count, onSignOut, onClose }: { count: number; onSignOut: () => Promise<void>; onClose: () => void }) {
+  return (
+    <Dialog title="Sign out?" action="Sign out" danger onAction={onSignOut} onClose={onClose}>
+      {() => (
+        <p>
+          {count === 1
+            ? "A message of yours is not sent yet, and will be lost."
+            : `${count} messages of yours are not sent yet, and will be lost.`}
+        </p>
+      )}
+    </Dialog>
+  );
+}
+
 function Me({ self, onSignOut }: Pick<SidebarProps, "self" | "onSignOut">) {
   const [problem, setProblem] = useState<string>();
+  const [asks, setAsks] = useState(false);
+  const unsent = usePending().length;
   return (
     <div className="me">
       <Avatar id={self.user_id} name={self.username} />
@@ -40,10 +58,11 @@ function Me({ self, onSignOut }: Pick<SidebarProps, "self" | "onSignOut">) {
         className="icon-button"
         aria-label="Sign out"
         title="Sign out"
-        onClick={() => onSignOut().catch((error: unknown) => setProblem(sayError(error)))}
+        onClick={() => (unsent > 0 ? setAsks(true) : onSignOut().catch((error: unknown) => setProblem(sayError(error))))}
       >
         <Out />
       </button>
+      {asks && <SignOutDialog count={unsent} onSignOut={onSignOut} onClose={() => setAsks(false)} />}
     </div>
   );
 }

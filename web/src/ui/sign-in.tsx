@@ -1,42 +1,45 @@
-/** Owns the door: signing in and signing up. */
+/** Owns the door: signing in and, where the server lets everybody, signing up. */
+import { KeenchatError } from "@keenchat/client";
 import { useKeenchat } from "@keenchat/client/react";
-import { type FormEvent, useId, useRef, useState } from "react";
-import { sayError } from "../chat/words.ts";
+import { useEffect, useRef, useState } from "react";
+import { focusPlace } from "./focus.ts";
+import { Field, FormProblem, useForm } from "./form.tsx";
 import { Mark } from "./icons.tsx";
 
 type Way = "in" | "up";
+
+/** The server writes into its page what the door has to know before anybody is signed in. */
+const isSignUpOpen = document.querySelector<HTMLMetaElement>("meta[name=sign-up]")?.content !== "closed";
 
 /** `isCutOff`: the session ended by itself, in the middle of something. */
 export function SignIn({ isCutOff }: { isCutOff: boolean }) {
   const client = useKeenchat();
   const [way, setWay] = useState<Way>("in");
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<string>();
-  const form = useRef<HTMLFormElement>(null);
-  const id = useId();
+  const username = useRef<HTMLInputElement>(null);
+  const password = useRef<HTMLInputElement>(null);
+  const known = way === "in";
 
-  async function submit(event: FormEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const data = new FormData(event.currentTarget);
-    const names = { username: String(data.get("username")), password: String(data.get("password")) };
-    setBusy(true);
-    setProblem(undefined);
-    try {
-      if (way === "up") await client.user.post(names);
-      await client.auth.login(names);
-    } catch (error) {
-      setProblem(sayError(error));
-      setBusy(false);
-    }
+  async function enter() {
+    const given = { username: username.current?.value ?? "", password: password.current?.value ?? "" };
+    if (!known) await client.user.post(given);
+    await client.auth.login(given);
   }
+
+  function blame(error: unknown): string | undefined {
+    if (!(error instanceof KeenchatError)) return undefined;
+    if (error.code === "CONFLICT") return "username";
+    return known && error.code === "UNAUTHORIZED" ? "password" : undefined;
+  }
+
+  const { form, isBusy, problems, onSubmit, clear } = useForm({ fields: ["username", "password"], act: enter, blame });
+  useEffect(focusPlace, []);
 
   function choose(next: Way) {
     setWay(next);
-    setProblem(undefined);
-    form.current?.querySelector("input")?.focus();
+    clear();
+    username.current?.focus();
   }
 
-  const known = way === "in";
   return (
     <main className="door">
       <div className="door-brand">
@@ -46,60 +49,33 @@ export function SignIn({ isCutOff }: { isCutOff: boolean }) {
           The conversation at <b>{location.host}</b>
         </p>
       </div>
-      <form ref={form} className="door-form" onSubmit={submit}>
-        <h2>{known ? "Sign in" : "Make an account"}</h2>
-        {isCutOff && problem === undefined && (
+      <form ref={form} className="door-form" onSubmit={onSubmit} noValidate>
+        <h2>{known ? "Sign in" : "Create an account"}</h2>
+        {isCutOff && (
           <p className="note" role="status">
             You are signed out. Sign in to go on; what you wrote is kept.
           </p>
         )}
-        <label htmlFor={`${id}-name`}>Name</label>
-        <input
-          id={`${id}-name`}
-          name="username"
-          className="field"
-          autoComplete="username"
-          autoCapitalize="none"
-          spellCheck={false}
-          required
-          minLength={2}
-          maxLength={64}
-          aria-describedby={known ? undefined : `${id}-name-hint`}
-        />
-        {!known && (
-          <p className="hint" id={`${id}-name-hint`}>
-            Letters, digits, - and _; a letter first.
-          </p>
-        )}
-        <label htmlFor={`${id}-password`}>Password</label>
-        <input
-          id={`${id}-password`}
-          name="password"
-          type="password"
-          className="field"
-          autoComplete={known ? "current-password" : "new-password"}
-          required
-          aria-describedby={known ? undefined : `${id}-password-hint`}
-        />
-        {!known && (
-          <p className="hint" id={`${id}-password-hint`}>
-            8 characters or more.
-          </p>
-        )}
-        {problem !== undefined && (
-          <p className="problem" role="alert">
-            {problem}
-          </p>
-        )}
-        <button type="submit" className="button primary wide" disabled={busy}>
-          {known ? "Sign in" : "Sign up"}
+        <Field label="Name" hint={known ? undefined : "Letters, digits, - and _; a letter first."} problem={problems.fields["username"]}>
+          {(own) => <input {...own} ref={username} name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} />}
+        </Field>
+        <Field label="Password" hint={known ? undefined : "8 characters or more."} problem={problems.fields["password"]}>
+          {(own) => (
+            <input {...own} ref={password} name="password" type="password" autoComplete={known ? "current-password" : "new-password"} />
+          )}
+        </Field>
+        <FormProblem problem={problems.form} />
+        <button type="submit" className="button primary wide" aria-disabled={isBusy}>
+          {known ? "Sign in" : "Create account"}
         </button>
-        <p className="door-other">
-          {known ? "New here?" : "Been here before?"}{" "}
-          <button type="button" className="link" onClick={() => choose(known ? "up" : "in")}>
-            {known ? "Make an account" : "Sign in"}
-          </button>
-        </p>
+        {isSignUpOpen && (
+          <p className="door-other">
+            {known ? "New here?" : "Been here before?"}{" "}
+            <button type="button" className="link" onClick={() => choose(known ? "up" : "in")}>
+              {known ? "Create an account" : "Sign in"}
+            </button>
+          </p>
+        )}
       </form>
     </main>
   );

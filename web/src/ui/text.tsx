@@ -1,6 +1,7 @@
 /** Owns how a message's text is shown: as it was typed, with web addresses made links. */
-import { Fragment, type ReactNode, useState } from "react";
+import { Fragment, type ReactNode, useContext, useRef, useState } from "react";
 import { findLinks } from "../chat/links.ts";
+import { KeepPlace } from "./scroll.ts";
 
 function withLinks(text: string): ReactNode {
   const parts: ReactNode[] = [];
@@ -29,14 +30,23 @@ function isLong(text: string): boolean {
 
 export function MessageText({ text }: { text: string }) {
   const [isWhole, setIsWhole] = useState(false);
+  const keepPlace = useContext(KeepPlace);
+  const paragraph = useRef<HTMLParagraphElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
   const isCut = !isWhole && isLong(text);
+
+  // The beginning of a text that opens stays where it is; of one that closes, the button that was pressed.
+  function toggle() {
+    keepPlace(isWhole ? button.current : paragraph.current, () => setIsWhole(!isWhole));
+  }
+
   return (
     <>
-      <p className="text" dir="auto" data-cut={isCut || undefined}>
+      <p ref={paragraph} className="text" dir="auto" data-cut={isCut || undefined}>
         {withLinks(text)}
       </p>
       {isLong(text) && (
-        <button type="button" className="link" aria-expanded={isWhole} onClick={() => setIsWhole(!isWhole)}>
+        <button ref={button} type="button" className="link" aria-expanded={isWhole} onClick={toggle}>
           {isWhole ? "Show less" : "Show all"}
         </button>
       )}

@@ -7,8 +7,8 @@ import { useIsVisible } from "./media.ts";
 import { useName } from "./name.ts";
 import { PendingRow, Row } from "./row.tsx";
 import { continues, toRows } from "./rows.ts";
-import { useScroll } from "./scroll.ts";
-import { dayOf } from "./times.ts";
+import { KeepPlace, useScroll } from "./scroll.ts";
+import { useToday } from "./today.ts";
 
 /** What most windows show of a channel. */
 const firstRows = 20;
@@ -97,8 +97,8 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
   const isWhole = useDeferredValue(messages.length > 0, false);
   const rows = useMemo(() => toRows(isWhole ? messages : messages.slice(-firstRows), newFrom), [messages, isWhole, newFrom]);
   const version = useMemo(() => ({ rows, pending, status }), [rows, pending, status]);
-  const { scroller, list, isAtEnd, onScroll, toEnd } = useScroll(rows[0]?.message.id, version);
-  const today = dayOf(Date.now());
+  const { scroller, list, isAtEnd, onScroll, toEnd, keepPlace } = useScroll(rows[0]?.message.id, version);
+  const today = useToday();
   const newest = messages.at(-1);
 
   // Before it is painted: what is looked at is never unread.
@@ -117,7 +117,7 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
   }, [ownCount, toEnd]);
 
   return (
-    <>
+    <KeepPlace value={keepPlace}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <section className="scroller" ref={scroller} onScroll={onScroll} tabIndex={0} aria-label="Messages" aria-busy={status === "loading"}>
         <div className="scroller-fill" />
@@ -170,6 +170,6 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
         </button>
       )}
       {status === "loaded" && <Announcer newest={newest?.user_id === self.user_id ? undefined : newest} />}
-    </>
+    </KeepPlace>
   );
 }
