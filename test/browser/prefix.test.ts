@@ -18,10 +18,10 @@ test("the web app runs below a path that a proxy takes away, and asks for nothin
   const { page, complaints } = door;
   const refused: string[] = [];
   page.on("response", (response) => void (response.status() >= 400 && refused.push(response.url())));
-  await page.getByRole("button", { name: "Make an account" }).click();
+  await page.getByRole("button", { name: "Create an account" }).click();
   await page.getByLabel("Name").fill("newcomer");
   await page.getByLabel("Password").fill(password);
-  await page.getByRole("button", { name: "Sign up" }).click();
+  await page.getByRole("button", { name: "Create account" }).click();
   await page.getByRole("button", { name: "Connection: Live" }).waitFor();
   const { token } = await signUp(server, "ann");
   await post(server, token, 1, "below a path");

@@ -1,7 +1,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { systemClock } from "../../src/core/clock.ts";
 import { enter, launchBrowser, openPage } from "../support/browser.ts";
-import { TestClock } from "../support/clock.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -22,9 +22,7 @@ test("a page that stays open over midnight calls the day before yesterday's by i
   timeout: slow,
 }, async () => {
   const evening = new Date("2026-06-10T20:50:00Z").getTime();
-  const clock = new TestClock();
-  clock.advance(evening - clock.now());
-  await using own = await startServer({}, { clock });
+  await using own = await startServer({}, { clock: { ...systemClock, now: () => evening } });
   const { token } = await signUp(own, "ann");
   await post(own, token, 1, "good evening");
   await using opened = await openPage(browser, own.restUrl, { token, timezoneId: "Africa/Cairo", path: "/#/channel/2" });
