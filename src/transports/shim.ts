@@ -226,6 +226,7 @@ export class Shim<Frame> {
     } catch (error) {
       const { message, code } = describeError(error);
       if (code !== "UNAUTHORIZED") throw error;
+      if (this.#closed) return;
       this.#emit("identity failure", nothing);
       return { error: message, code };
     }

@@ -6,7 +6,7 @@ import { TestClock } from "../support/clock.ts";
 import { request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { type TrpcFrame, TrpcSocket } from "../support/trpc-frames.ts";
-import { within } from "../support/wait.ts";
+import { Inbox, within } from "../support/wait.ts";
 import { connectTrpc, openPlain, openSse, openTrpcSse } from "../support/wires.ts";
 
 /** Tries an upgrade; resolves with the status that refuses it, and its headers and body, or with 101. */
@@ -47,9 +47,12 @@ describe("MAX_SOCKETS_PER_ADDRESS", () => {
         body: { code: "TOO_MANY_REQUESTS", error: expect.any(String) },
       });
     }
-    await expect(openSse(server)).rejects.toThrow("429");
-    const refused = await request(server, "GET", "/trpc/events", { headers: { accept: "text/event-stream" } });
-    expect(refused.status).toBe(429);
+    const late = await openSse(server);
+    await within(10_000, "the end of the stream", late.ended);
+    const comeBack = ": Too many connections from this address.\nretry: 10000";
+    expect([late.comments, late.inbox.items]).toEqual([[comeBack], []]);
+    const refused = await fetch(`${server.restUrl}/trpc/events`, { headers: { accept: "text/event-stream" } });
+    expect([refused.status, await refused.text()]).toEqual([200, `${comeBack}\n\n`]);
     // Requests are no sockets.
     expect((await request(server, "GET", "/event")).status).toBe(200);
     await plain.close();
@@ -180,22 +183,24 @@ test("commands sent all at once are carried out all, in their order", async () =
   await client.close();
 });
 
+/** A Socket.IO client over polling that sends bodies of its own; their status is undefined where the connection was cut. */
+async function openPolling(server: TestServer, token?: string) {
+  const url = `${server.restUrl}/socket.io/?EIO=4&transport=polling${token === undefined ? "" : `&auth=${token}`}`;
+  const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
+  const session = `${url}&sid=${sid}`;
+  return {
+    async say(packets: string[]) {
+      const answer = await fetch(session, { method: "POST", body: packets.join("\u001e") }).catch(() => undefined);
+      await answer?.text();
+      return answer?.status;
+    },
+    take: async () => (await fetch(session)).text(),
+  };
+}
+
 test("who asks over Socket.IO and takes no answer is ended before its answers pile up, and nobody else is", async () => {
   await using server = await startServer();
-  const url = `${server.restUrl}/socket.io/?EIO=4&transport=polling`;
-  const open = async () => {
-    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
-    const session = `${url}&sid=${sid}`;
-    return {
-      async say(packets: string[]) {
-        const answer = await fetch(session, { method: "POST", body: packets.join("\u001e") });
-        await answer.text();
-        return answer.status;
-      },
-      take: async () => (await fetch(session)).text(),
-    };
-  };
-  const [deaf, other] = [await open(), await open()];
+  const [deaf, other] = [await openPolling(server), await openPolling(server)];
   for (const client of [deaf, other]) expect(await client.say(["40"])).toBe(200);
   // To a namespace that is not there: the library refuses it by its name, some 60 KiB a round.
   const asked = [`40/${"n".repeat(60_000)},`];
@@ -227,21 +232,47 @@ describe("the frames of five seconds at once", () => {
   test("end a Socket.IO connection in one body of its polling, and carry out no more of it", async () => {
     await using server = await startServer();
     const { id, token } = await signUp(server, "ann");
-    const url = `${server.restUrl}/socket.io/?EIO=4&transport=polling&auth=${token}`;
-    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1)) as { sid: string };
-    const say = async (packets: string[]) => {
-      const answer = await fetch(`${url}&sid=${sid}`, { method: "POST", body: packets.join("\u001e") }).catch(() => undefined);
-      return answer?.status;
-    };
+    const flooding = await openPolling(server, token);
     const other = await openPlain(server, { token });
     await other.inbox.take("identified", ({ event }) => event === "identified");
-    expect(await say(["40"])).toBe(200);
-    await say([...Array.from({ length: 2_999 }, () => '42["connection"]'), '42["start typing",{"channel_id":1}]']);
-    expect(await say(["3"])).toBe(400);
+    expect(await flooding.say(["40"])).toBe(200);
+    await flooding.say([...Array.from({ length: 2_999 }, () => '42["connection"]'), '42["start typing",{"channel_id":1}]']);
+    expect(await flooding.say(["3"])).toBe(400);
     await request(server, "POST", "/channel/2/typing", { token });
     await other.inbox.take("typing", ({ event }) => event === "start typing");
     expect(other.inbox.items.filter(({ event }) => event === "start typing")).toMatchObject([{ data: { user_id: id, channel_id: 2 } }]);
   });
+});
+
+test("commands that wait on a Socket.IO connection are bounded by their bytes, and nobody else's are", async () => {
+  await using server = await startServer();
+  const [light, heavy] = [await openPolling(server), await openPolling(server)];
+  const asked = (token: string | null) => Array.from({ length: 900 }, () => `42["identify",${JSON.stringify(token)}]`);
+  for (const client of [light, heavy]) expect(await client.say(["40"])).toBe(200);
+  expect(await heavy.say(asked("x".repeat(110)))).toBe(200);
+  expect(await light.say(asked(null))).toBe(200);
+  expect(await heavy.say(["3"])).toBe(400);
+  expect(await light.say(["3"])).toBe(200);
+});
+
+test("a frame of Socket.IO over 128 KiB closes its socket with 1009, one of 128 KiB does not", async () => {
+  await using server = await startServer();
+  const open = async () => {
+    const client = new WebSocket(`${server.wsUrl}/socket.io/?EIO=4&transport=websocket`);
+    const inbox = new Inbox<string>();
+    client.on("message", (data) => inbox.push(String(data)));
+    await within(10_000, "opening", once(client, "open"));
+    client.send("40");
+    await inbox.take("the connection", (text) => text.startsWith("40"));
+    return { client, inbox };
+  };
+  const [large, larger] = [await open(), await open()];
+  large.client.send(`42["${"x".repeat(128 * 1024 - 6)}"]`);
+  await large.inbox.take("the error", (text) => text.startsWith('42["error"'));
+  larger.client.send("4".repeat(128 * 1024 + 1));
+  expect((await within(10_000, "the close", once(larger.client, "close")))[0]).toBe(1009);
+  expect(large.client.readyState).toBe(WebSocket.OPEN);
+  large.client.close();
 });
 
 describe("on one tRPC socket", () => {

@@ -53,6 +53,22 @@ describe("with a token and a cursor at its opening", () => {
   });
 });
 
+test("where nobody may read without a token, a cursor that came with a bad one is kept for the first who identifies", async () => {
+  await using closed = await startServer({ ANONYMOUS_READ: "false" });
+  const carl = await signUp(closed, "carl");
+  const { body } = await request(closed, "GET", "/event", { token: carl.token });
+  await post(closed, carl.token, 1, "missed");
+  const client = await openPlain(closed, { token: "nonsense", cursor: body.cursor });
+  const late = await openPlain(closed, { token: "nonsense" });
+  for (const { inbox } of [client, late]) await inbox.take("the refusal", ({ event }) => event === "identity failure");
+  await post(closed, carl.token, 1, "missed too");
+  for (const socket of [client, late]) socket.send("identify", carl.token);
+  await client.inbox.take("ready", ({ event }) => event === "ready");
+  expect(texts(client.inbox.items)).toEqual(["identity failure", "identified", "missed", "missed too", "ready"]);
+  await late.settled();
+  expect(texts(late.inbox.items)).toEqual(["identity failure", "identified", "ready"]);
+});
+
 test("a socket misses nothing that is posted while its token is looked at", async () => {
   for (let round = 0; round < 10; round += 1) {
     const { body } = await request(server, "POST", "/auth", { body: { username: "ann", password: "correct horse" } });

@@ -141,7 +141,7 @@ describe("GET /event", () => {
     expect((await request(server, "GET", "/event")).body).toEqual({ events: [], cursor: await head() });
     const sse = await openSse(server);
     expect(sse.response.headers.get("content-type")).toMatch(/^text\/event-stream/);
-    expect(sse.response.headers.get("cache-control")).toBe("no-store");
+    expect(sse.response.headers.get("cache-control")).toBe("no-store, no-transform");
     expect(sse.response.headers.get("x-keenchat-cursor")).toMatch(/^[A-Za-z0-9._-]{1,64}$/);
     sse.cut();
     const accept = { headers: { accept: "text/event-stream" } };
