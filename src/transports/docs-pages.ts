@@ -9,6 +9,7 @@ const order = [
   "start",
   "client",
   "real-time",
+  "reconnect",
   "rest",
   "events",
   "errors",

@@ -107,6 +107,12 @@ function headerName(name: string): string {
   return name.replaceAll(/\b\w/g, (letter) => letter.toUpperCase());
 }
 
+/** Where a stream goes on; clients of it have ways of their own to say so. */
+const resume = [
+  { in: "header", name: "Last-Event-ID", schema: { type: "string" }, description: "Of a stream: wins over `lastEventId` and `cursor`." },
+  { in: "query", name: "lastEventId", schema: { type: "string" }, description: "Of a stream: the same, and wins over `cursor`." },
+];
+
 /** Headers that stand in for a field of the body, and how the list of channels is written in a URL. */
 function parameters(route: Route, generated: Record<string, unknown>[]): Record<string, unknown>[] {
   const written = generated.map((parameter) => {
@@ -121,11 +127,7 @@ function parameters(route: Route, generated: Record<string, unknown>[]): Record<
     schema: { type: "string" },
     description: `The same as \`${field}\` in the body.`,
   }));
-  const resume =
-    route.procedure === "event.list"
-      ? [{ in: "header", name: "Last-Event-ID", schema: { type: "string" }, description: "Of a stream: wins over `cursor`." }]
-      : [];
-  return [...written, ...fromHeaders, ...resume];
+  return [...written, ...fromHeaders, ...(route.procedure === "event.list" ? resume : [])];
 }
 
 function requestBody({ required, content }: NonNullable<Operation["requestBody"]>, name: string, schemas: Schemas) {

@@ -1,14 +1,18 @@
 /** Every command and every program in docs/ is run against a live server, and prints what stands below it. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { lexer, type Tokens } from "marked";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { copyRepository, type RepositoryCopy, root } from "../support/copy.ts";
+import { post, signUp } from "../support/http.ts";
 import { temporaryDirectory } from "../support/process.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { TcpProxy, type WireState } from "../support/tcp-proxy.ts";
 import { printedPattern, Terminal } from "../support/terminal.ts";
+import { Inbox } from "../support/wait.ts";
 
 const timeout = 180_000;
 const run = promisify(execFile);
@@ -34,7 +38,7 @@ const pages = readdirSync(join(root, "docs"))
   .filter((file) => file.endsWith(".md"))
   .map((file) => ({ name: basename(file, ".md"), blocks: readBlocks(file) }));
 const programs = pages.flatMap(({ name, blocks }) =>
-  blocks.flatMap(({ language, code }, index) => (language === "ts" ? [{ name: `docs-${name}-${index}.ts`, code }] : [])),
+  blocks.flatMap(({ language, code }, index) => (/^ts\b/.test(language) ? [{ name: `docs-${name}-${index}.ts`, code }] : [])),
 );
 
 let copy: RepositoryCopy;
@@ -44,13 +48,13 @@ beforeAll(async () => {
   const directory = join(copy.path, "client");
   await run(process.execPath, ["build/build.ts"], { cwd: directory });
   for (const { name, code } of programs) writeFileSync(join(directory, name), `${code}\nexport {};\n`);
-  const compilerOptions = { module: "nodenext", target: "es2024", strict: true, noEmit: true, types: ["node"], skipLibCheck: true };
+  const compilerOptions = { module: "preserve", target: "es2024", strict: true, noEmit: true, types: ["node"], skipLibCheck: true };
   writeFileSync(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, files: programs.map(({ name }) => name) }));
 }, timeout);
 afterAll(() => copy[Symbol.dispose]());
 
 /** A command as written, for the server under test. */
-function here(text: string, server: TestServer): string {
+function here(text: string, server: Pick<TestServer, "restUrl" | "wsUrl" | "databaseUrl">): string {
   return text
     .replaceAll(/(?:http:\/\/)?localhost:5000/g, server.restUrl)
     .replaceAll("ws://localhost:5001", server.wsUrl)
@@ -104,6 +108,60 @@ describe.each(pages.filter(({ blocks }) => blocks.some(({ language }) => languag
         if (prints === undefined) expect(text, code).not.toMatch(/"error"|Error/);
         else expect(text, code).toMatch(new RegExp(`^${printedPattern(prints)}$`));
       }
+    }
+  });
+});
+
+const readers = pages.flatMap(({ name, blocks }) =>
+  blocks.flatMap(({ language }, index) => (language === "ts live" ? [{ name: `docs-${name}-${index}.ts` }] : [])),
+);
+
+describe("a reader that is cut off comes back", () => {
+  test.concurrent.each(readers)("and loses nothing: $name", { timeout }, async ({ name }) => {
+    await using server = await startServer();
+    await using other = await startServer();
+    const { token } = await signUp(server, "ann");
+    const stranger = await signUp(other, "bob");
+    const rest = await TcpProxy.start(Number(new URL(server.restUrl).port));
+    const sockets = await TcpProxy.start(Number(new URL(server.wsUrl).port));
+    const through = { restUrl: `http://127.0.0.1:${rest.port}`, wsUrl: `ws://127.0.0.1:${sockets.port}`, databaseUrl: "" };
+    const file = join(copy.path, "client", name);
+    // As a page or a server does, it lives on while nothing is connected.
+    writeFileSync(file, `${here(readFileSync(file, "utf8"), through)}\nsetInterval(() => {}, 60_000);\n`);
+    const reader = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "inherit"] });
+    const lines = new Inbox<string>();
+    createInterface(reader.stdout).on("line", (line) => lines.push(line));
+    const has = (line: string) => lines.take(line, (item) => item === line, 60_000);
+    const set = (state: WireState) => {
+      for (const proxy of [rest, sockets]) proxy.set(state);
+    };
+    try {
+      await has("up to date");
+      await post(server, token, 1, "before");
+      await has("before");
+      for (const round of ["first", "second"]) {
+        set("cut");
+        await post(server, token, 1, `${round} while away`);
+        set("pass");
+        await has(`${round} while away`);
+        await post(server, token, 1, `${round} after`);
+        await has(`${round} after`);
+      }
+      const messages = lines.items.filter((line) => line !== "up to date");
+      expect(messages).toEqual(["before", "first while away", "first after", "second while away", "second after"]);
+
+      // Of another database, the cursor is of no use.
+      rest.target = Number(new URL(other.restUrl).port);
+      sockets.target = Number(new URL(other.wsUrl).port);
+      set("cut");
+      set("pass");
+      await has("read again");
+      await post(other, stranger.token, 1, "elsewhere");
+      await has("elsewhere");
+    } finally {
+      reader.kill();
+      await rest.close();
+      await sockets.close();
     }
   });
 });
