@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { catalogue } from "../api.ts";
 import { frame } from "../core/events/event.ts";
+import { typeName } from "../core/schema.ts";
 import { maxSent } from "../core/sizes.ts";
 import { answers, commands } from "./commands.ts";
 import { closeCodes } from "./connections.ts";
@@ -20,10 +21,19 @@ function nameOf(shape: z.ZodObject): string {
   return z.globalRegistry.get(shape)?.id ?? "";
 }
 
+/** A list of values becomes a type of its own in generators, which name it by its title. */
+function titleEnums(name: string, schema: Schema): Schema {
+  const fields = Object.entries((schema["properties"] ?? {}) as Record<string, Schema>);
+  const titled = fields.map(([key, field]) => [key, field["enum"] ? { ...field, title: name + typeName(key, "") } : field]);
+  return fields.length === 0 ? schema : { ...schema, properties: Object.fromEntries(titled) };
+}
+
 /** Every shape by its name, those within others included. */
 function namedSchemas(shapes: readonly z.ZodObject[]): Readonly<Record<string, Schema>> {
   const { definitions } = z.toJSONSchema(z.tuple(shapes as [z.ZodObject, ...z.ZodObject[]]), { target: "draft-7" });
-  return toDialect(JSON.parse(JSON.stringify(definitions).replaceAll("#/definitions/", "#/components/schemas/"))) as Record<string, Schema>;
+  const text = JSON.stringify(definitions).replaceAll("#/definitions/", "#/components/schemas/");
+  const written = toDialect(JSON.parse(text)) as Record<string, Schema>;
+  return Object.fromEntries(Object.entries(written).map(([name, schema]) => [name, titleEnums(name, schema)]));
 }
 
 const schemas = namedSchemas([...events, ...replies, ...sent]);

@@ -51,7 +51,7 @@ test("every payload is a shape with a name, open, told apart by its event, and i
   type Message = { name: string; payload: { $ref: string }; examples: [{ payload: unknown }] };
   for (const [name, { name: event, payload, examples }] of Object.entries<Message>(body.components.messages)) {
     expect(payload.$ref).toBe(`#/components/schemas/${name}`);
-    expect(body.components.schemas[name].properties.event.enum).toEqual([event]);
+    expect(body.components.schemas[name].properties.event).toMatchObject({ enum: [event], title: expect.stringMatching(/^[A-Z]\w+$/) });
     expect(ajv.compile({ $ref: `asyncapi${payload.$ref}` })(examples[0].payload), name).toBe(true);
   }
   for (const name of Object.keys(body.components.schemas)) expect(name).toMatch(/^[A-Z]\w+$/);
