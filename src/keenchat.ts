@@ -33,6 +33,7 @@ import { createDocs } from "./transports/docs.ts";
 import { checkReady } from "./transports/health.ts";
 import { Cors, createRequestListener, type Exchange, send, sendJson } from "./transports/http.ts";
 import { createMetrics } from "./transports/metrics.ts";
+import { OpenSockets } from "./transports/open-sockets.ts";
 import { openApiDocument } from "./transports/openapi.ts";
 import { createOriginReader, createTrust, peerAddress } from "./transports/origin.ts";
 import { createRest } from "./transports/rest.ts";
@@ -196,7 +197,9 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   const urlFor = createServerUrlReader({ publicUrl, isTrustedPeer: (request) => isTrusted(peerAddress(request)) });
   // Below a prefix the path leads there from wherever the document came; what has only the file needs the whole.
   const serverUrls = (request: IncomingMessage) => (publicUrl === undefined ? [urlFor(request)] : [pathPrefix || "/", publicUrl]);
-  const reading = { headCursor: () => log.head.id, fresh: () => log.fresh() };
+  const sockets = new OpenSockets(clock, originOf);
+  const admit = (address: string) => sockets.admit(address);
+  const reading = { headCursor: () => log.head.id, fresh: () => log.fresh(), admit };
   const web = await openWeb({
     directory: webDirectory,
     clock,
@@ -204,7 +207,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
     onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
     onError,
   });
-  const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, onError };
+  const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, admit, onError };
   const socketIo = createSocketIo(socketOptions);
   const webSockets = createWebSockets({ ...socketOptions, socketIo });
   const metrics = createMetrics({
@@ -240,6 +243,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
     port: config.port,
     websocketsPort: config.websocketsPort,
     host: config.host,
+    sockets,
     onRequest: createRequestListener({ cors, handle: createSite(handlers), onError, draining, onAnswer: metrics.countRequest }),
     onSocketsRequest: createRequestListener({ cors, handle: createSocketSite(handlers), onError, draining }),
     onUpgrade: webSockets.upgrade,
@@ -248,6 +252,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   async function close(): Promise<void> {
     stopping = true;
     const closed = servers.map(stopListening);
+    sockets.stop();
     connections.endAll();
     socketIo.close();
     // Neither a request that takes its time nor a peer that never hangs up holds up the stop for ever.

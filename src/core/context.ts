@@ -154,8 +154,11 @@ export interface EventReader {
 export interface Presence {
   /** Ids of the users in a channel, ascending, each once. */
   users(channelId: number): number[];
-  /** Brings a user in until the returned way out is taken; `lingering` leaves room for a page that reloads. */
-  enter(channelId: number, userId: number): (options?: { lingering?: boolean }) => void;
+  /**
+   * Brings a user in until the returned way out is taken; `lingering` leaves room for a page that reloads, `renewing` for a client that
+   * was made to come back.
+   */
+  enter(channelId: number, userId: number): (options?: { lingering?: boolean; renewing?: boolean }) => void;
   /** Calls back with the users at each change that is announced; with undefined when the channel is gone. */
   watch(channelId: number, listener: (users: number[] | undefined) => void): () => void;
   startTyping(channelId: number, userId: number): void;
@@ -168,6 +171,14 @@ export interface Socket {
   readonly open: boolean;
   /** Calls back once when the socket closes; another callback under the same key takes its place. */
   onClose(key: string, callback: () => void): void;
+}
+
+/**
+ * The answer that a subscription over HTTP is written to. Nothing tells that its client is gone without a word: it is ended before
+ * long, and a client that is there comes back.
+ */
+export interface Stream {
+  readonly renewing: boolean;
 }
 
 /** What every procedure gets. */
@@ -188,5 +199,6 @@ export interface Context {
   readonly presence: Presence;
   /** Missing where each call comes on its own, over HTTP. */
   readonly socket?: Socket | undefined;
+  readonly stream?: Stream | undefined;
   readonly logger: { error(fields: object, message: string): void };
 }

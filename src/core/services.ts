@@ -1,5 +1,5 @@
 /** Owns the making of a procedure's context from what the server has and what the request brings. */
-import type { Batch, Caller, Context, Origin, Reply, Socket, Transaction } from "./context.ts";
+import type { Batch, Caller, Context, Origin, Reply, Socket, Stream, Transaction } from "./context.ts";
 import type { SessionTokens } from "./tokens.ts";
 
 /** Where changes are made, each for a caller whose session is still there when the transaction is. */
@@ -9,7 +9,7 @@ interface Writes {
 }
 
 /** What is the same for every request. */
-export type Services = Omit<Context, "caller" | "origin" | "requestId" | "reply" | "socket" | "tokens" | keyof Writes> & {
+export type Services = Omit<Context, "caller" | "origin" | "requestId" | "reply" | "socket" | "stream" | "tokens" | keyof Writes> & {
   readonly tokens: SessionTokens;
   readonly writes: Writes;
 };
@@ -19,6 +19,7 @@ export interface Request {
   readonly origin: Origin;
   readonly requestId: string;
   readonly socket?: Socket;
+  readonly stream?: Stream;
 }
 
 export function createContext(services: Services, request: Request, reply: Reply = {}): Context {

@@ -127,6 +127,18 @@ export function sendError(response: ServerResponse, error: unknown, toBody: (des
   return description;
 }
 
+/** Made once: an abort without a reason makes an error with its stack. */
+const clientLeft = new Error("The client has left.");
+
+/** Aborts when the client leaves before it has its answer. */
+export function whileWaitedFor(response: ServerResponse): AbortSignal {
+  const left = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) left.abort(clientLeft);
+  });
+  return left.signal;
+}
+
 /** Refuses a method that a path does not have. */
 export function methodNotAllowed(response: ServerResponse, methods: readonly string[]): AppError {
   response.setHeader("Allow", withImplied(methods).join(", "));

@@ -5,7 +5,7 @@ import { createContext, type Services } from "../core/services.ts";
 import { findCaller } from "./caller.ts";
 import { prefersEventStream } from "./event-stream.ts";
 import { list, parseJson, readBody, readHeaderText, readJsonText, readToken, type Target } from "./gate.ts";
-import { type Exchange, methodNotAllowed, send, sendJson, sendOptions } from "./http.ts";
+import { type Exchange, methodNotAllowed, send, sendJson, sendOptions, whileWaitedFor } from "./http.ts";
 import { callProcedure } from "./procedures.ts";
 import { findRoutes, fromPath, fromQuery, type Route } from "./routes.ts";
 import { type StreamOptions, streamEvents } from "./sse.ts";
@@ -17,6 +17,8 @@ export interface RestOptions extends StreamOptions {
   readonly headCursor: () => string;
   /** Resolves once this process knows all that was committed before. */
   readonly fresh: () => Promise<void>;
+  /** @throws AppError where too many answers wait to be read. */
+  readonly admit: (address: string) => void;
   /** What a proxy takes away from the paths it passes on: `/chat`, or nothing. */
   readonly pathPrefix: string;
 }
@@ -93,21 +95,9 @@ function wantsStream(route: Route, { request }: Exchange): boolean {
   return route.procedure === "event.list" && prefersEventStream(request.headers.accept);
 }
 
-/** Made once: an abort without a reason makes an error with its stack. */
-const clientLeft = new Error("The client has left.");
-
-/** Aborts when the client leaves before it has its answer. */
-function whileWaitedFor(response: Exchange["response"]): AbortSignal {
-  const left = new AbortController();
-  response.once("close", () => {
-    if (!response.writableFinished) left.abort(clientLeft);
-  });
-  return left.signal;
-}
-
 /** Answers requests to the documented paths. Resolves to false where the path is none of them. */
 export function createRest(options: RestOptions) {
-  const { services, originOf, headCursor, fresh, pathPrefix } = options;
+  const { services, originOf, headCursor, fresh, admit, pathPrefix } = options;
 
   return async (exchange: Exchange): Promise<boolean> => {
     const { request, response, requestId, target } = exchange;
@@ -122,6 +112,8 @@ export function createRest(options: RestOptions) {
     if (!route) throw methodNotAllowed(response, methods);
 
     exchange.operation = route.procedure;
+    const origin = originOf(request);
+    admit(origin.address);
     const reads = route.method === "GET";
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const body = route.readsBody ? await readBody(request) : undefined;
@@ -130,7 +122,7 @@ export function createRest(options: RestOptions) {
     const [caller] = await Promise.all([findCaller([route.procedure], tokenOf, verify), reads && fresh()]);
     // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
-    const context = createContext(services, { caller, origin: originOf(request), requestId });
+    const context = createContext(services, { caller, origin, requestId });
     if (wantsStream(route, exchange)) {
       await streamEvents(exchange, context, readInput(route, exchange, body), options);
       return true;

@@ -6,6 +6,7 @@ import type { Duplex } from "node:stream";
 import { ConfigError } from "../config.ts";
 import { AppError } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
+import type { OpenSockets } from "./open-sockets.ts";
 import { answerAndEnd, refuseSocket } from "./refusal.ts";
 import { isUnderWay } from "./turns.ts";
 
@@ -14,6 +15,7 @@ interface PortOptions {
   readonly variable: string;
   readonly port: number;
   readonly host: string | undefined;
+  readonly sockets: OpenSockets;
   readonly onRequest: RequestListener;
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
@@ -21,6 +23,10 @@ interface PortOptions {
 const requestTimeoutMs = 30_000;
 const headersTimeoutMs = 15_000;
 const keepAliveTimeoutMs = 65_000;
+/** How often Node looks at those times. */
+const checkMs = 5_000;
+/** A connection that is silent for so long is asked by the system whether its other end is still there. */
+const probeAfterMs = 10_000;
 /** A process that was just killed may hold its port for a moment. */
 const retryMs = 100;
 const retries = 10;
@@ -40,36 +46,29 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
   else answerAndEnd(socket, error.code === "HPE_HEADER_OVERFLOW" ? 431 : 400);
 }
 
-/** The connections that are open at a server, each with the answers that are still to come on it. */
-type Open = Map<Socket, ServerResponse[]>;
-
-const openAt = new WeakMap<Server, Open>();
-
-async function listen({ variable, port, host, onRequest, onUpgrade }: PortOptions): Promise<Server> {
+async function listen({ variable, port, host, sockets, onRequest, onUpgrade }: PortOptions): Promise<Server> {
   const server = createServer({
     requireHostHeader: false,
     requestTimeout: requestTimeoutMs,
     headersTimeout: headersTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
+    connectionsCheckingInterval: checkMs,
+    keepAlive: true,
+    keepAliveInitialDelay: probeAfterMs,
     noDelay: true,
     // Other upgrades, h2c for example, are offers that may be left unanswered.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === "websocket",
   });
-  const open: Open = new Map();
-  openAt.set(server, open);
-  server.on("connection", (socket) => {
-    open.set(socket, []);
-    socket.once("close", () => open.delete(socket));
-  });
+  server.on("connection", (socket) => sockets.add(socket));
   server.on("request", (request, response) => {
-    // Not one set of all answers. Why: src/README.md, 2026-11-24.
-    const answers = open.get(request.socket) ?? [];
-    answers.push(response);
-    response.once("close", () => answers.splice(answers.indexOf(response), 1));
+    sockets.expect(response);
     onRequest(request, response);
   });
   server.on("checkExpectation", onRequest);
-  server.on("upgrade", onUpgrade);
+  server.on("upgrade", (request: IncomingMessage, socket, head) => {
+    sockets.upgrade(request);
+    onUpgrade(request, socket, head);
+  });
   // Node leaves the answer to CONNECT to us; it gets the one that any other request to no path gets.
   server.on("connect", (request: IncomingMessage, socket: Socket) => {
     socket.on("error", () => socket.destroy());
@@ -105,7 +104,7 @@ async function bind(server: Server, port: number, host: string | undefined): Pro
   server.on("error", () => {});
 }
 
-interface BothPorts extends Pick<PortOptions, "host" | "onUpgrade"> {
+interface BothPorts extends Pick<PortOptions, "host" | "sockets" | "onUpgrade"> {
   readonly port: number;
   readonly websocketsPort: number;
   readonly onRequest: RequestListener;
@@ -114,10 +113,13 @@ interface BothPorts extends Pick<PortOptions, "host" | "onUpgrade"> {
 
 /** Listens on `PORT` and `WEBSOCKETS_PORT`, or on neither. */
 export async function listenOnBoth(options: BothPorts): Promise<readonly [rest: Server, sockets: Server]> {
-  const { port, websocketsPort, host, onRequest, onSocketsRequest, onUpgrade } = options;
-  const rest = await listen({ variable: "PORT", port, host, onRequest, onUpgrade });
+  const { port, websocketsPort, host, sockets, onRequest, onSocketsRequest, onUpgrade } = options;
+  const rest = await listen({ variable: "PORT", port, host, sockets, onRequest, onUpgrade });
   try {
-    return [rest, await listen({ variable: "WEBSOCKETS_PORT", port: websocketsPort, host, onRequest: onSocketsRequest, onUpgrade })];
+    return [
+      rest,
+      await listen({ variable: "WEBSOCKETS_PORT", port: websocketsPort, host, sockets, onRequest: onSocketsRequest, onUpgrade }),
+    ];
   } catch (error) {
     rest.close();
     rest.closeAllConnections();
@@ -129,12 +131,6 @@ export async function listenOnBoth(options: BothPorts): Promise<readonly [rest: 
 export function stopListening(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  for (const [socket, answers] of openAt.get(server) ?? []) {
-    // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
-    if (socket.bytesRead === 0) socket.destroy();
-    // Whose answer says nothing of it would send the next request into a closed connection.
-    for (const answer of answers) answer.shouldKeepAlive = false;
-  }
   return closed;
 }
 

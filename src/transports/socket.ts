@@ -27,6 +27,8 @@ export interface SocketOptions {
   readonly limits: SocketLimits;
   readonly originOf: (request: IncomingMessage) => Origin;
   readonly draining: () => boolean;
+  /** @throws AppError where too many answers wait to be read. */
+  readonly admit: (address: string) => void;
   readonly onError: (error: unknown, requestId: string) => void;
 }
 

@@ -1,20 +1,15 @@
-/** Owns tRPC over HTTP: which calls a request makes, on whose behalf, and with what input. Subscriptions are tRPC's own adapter's to run. */
-import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
-import { appRouter } from "../api.ts";
+/** Owns tRPC over HTTP: which calls a request makes, on whose behalf, and with what input. */
 import type { Context, Origin } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
 import { createContext, type Services } from "../core/services.ts";
 import { findCaller } from "./caller.ts";
 import type { Connections } from "./connections.ts";
-import { streamCacheControl } from "./event-stream.ts";
 import { parseJson, readBody, readJsonText, readToken, single, type Target } from "./gate.ts";
-import { type Exchange, isPreflight, methodNotAllowed, send, sendError, sendOptions } from "./http.ts";
+import { type Exchange, isPreflight, methodNotAllowed, send, sendError, sendOptions, whileWaitedFor } from "./http.ts";
 import { definitions } from "./procedures.ts";
 import { answerCall, errorShape, maxBatchSize } from "./trpc-answer.ts";
 import { sendAnswer, sendBatch } from "./trpc-batch.ts";
-
-/** The parameters that tRPC's adapter gets to see. */
-const adapterParameters = ["batch", "input", "lastEventId"];
+import { streamSubscription } from "./trpc-stream.ts";
 
 export interface TrpcHttpOptions {
   readonly services: Services;
@@ -22,6 +17,8 @@ export interface TrpcHttpOptions {
   readonly originOf: (request: Exchange["request"]) => Origin;
   readonly headCursor: () => string;
   readonly fresh: () => Promise<void>;
+  /** @throws AppError where too many answers wait to be read. */
+  readonly admit: (address: string) => void;
 }
 
 interface Call {
@@ -68,29 +65,13 @@ function readParamsToken(query: Target["query"]): string | undefined {
   return auth;
 }
 
-function adapterUrl(path: string, query: Target["query"]): string {
-  const kept = adapterParameters.flatMap((name) => {
-    const value = single(query, name);
-    return value === undefined ? [] : [[name, value] as [string, string]];
-  });
-  return `/trpc/${encodeURIComponent(path)}?${new URLSearchParams(kept)}`;
-}
-
-export function createTrpcHttp({ services, connections, originOf, headCursor, fresh }: TrpcHttpOptions) {
+export function createTrpcHttp({ services, connections, originOf, headCursor, fresh, admit }: TrpcHttpOptions) {
   function tokenOf({ request, target }: Exchange): string | undefined {
     const fromRequest = readToken(request, target.query);
     const fromParams = readParamsToken(target.query);
     if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest)
       throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
     return fromRequest ?? fromParams;
-  }
-
-  /** A subscription holds its connection: it counts, and ends with its session and with the server. */
-  function takeSlot({ response }: Exchange, { caller, origin }: Context): void {
-    // Destroyed, not ended: the adapter stops its generator only where the answer was cut.
-    const slot = connections.open({ address: origin.address, caller, end: () => response.destroy() });
-    if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
-    response.once("close", () => slot.close());
   }
 
   async function serve(exchange: Exchange, path: string): Promise<void> {
@@ -100,6 +81,8 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
     const methods = call.type === undefined ? ["GET", "POST"] : call.type === "mutation" ? ["POST"] : ["GET"];
     if (request.method === "OPTIONS") return sendOptions(exchange, methods);
     if (!methods.includes(request.method === "HEAD" ? "GET" : (request.method ?? ""))) throw methodNotAllowed(response, methods);
+    const origin = originOf(request);
+    admit(origin.address);
     const reads = request.method !== "POST";
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const body = request.method === "POST" ? ((await readBody(request)) ?? Buffer.alloc(0)) : undefined;
@@ -107,49 +90,30 @@ export function createTrpcHttp({ services, connections, originOf, headCursor, fr
     const verify = (token: string) => services.tokens.verify(token, { fresh: reads });
     const [caller] = await Promise.all([findCaller(call.paths, () => tokenOf(exchange), verify), reads && fresh()]);
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
-    const context = createContext(services, { caller, origin: originOf(request), requestId });
+    const asked = { caller, origin, requestId };
     const input = text ?? single(target.query, "input");
     if (request.method === "HEAD") send(response, 204);
-    else if (call.type === "subscription") await follow(exchange, path, context);
-    else await answer(exchange, call, input, context);
+    else if (call.type === "subscription") await streamSubscription(exchange, path, asked, { services, connections });
+    else await answer(exchange, call, input, createContext(services, asked));
   }
 
   async function answer({ request, response }: Exchange, call: Call, input: string | undefined, context: Context): Promise<void> {
     const { paths, type = "unknown", batched } = call;
     const lines = takesLines(request);
     if (lines && !batched) throw new AppError("BAD_REQUEST", "What is streamed must be a batch; it may be a batch of one.");
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
+    const signal = type === "query" ? whileWaitedFor(response) : undefined;
     let inputs: object | undefined;
     const calls = paths.map((path, index) => () => {
       const getRawInput = async (): Promise<unknown> => {
         inputs ??= readInputs(input, batched);
         return Object.hasOwn(inputs, index) ? (inputs as Record<number, unknown>)[index] : undefined;
       };
-      return answerCall({ path, type, context, getRawInput, signal: gone.signal });
+      return answerCall({ path, type, context, getRawInput, signal });
     });
     response.appendHeader("Vary", "trpc-accept, accept");
     const [only] = calls;
     if (only && !batched) return sendAnswer(response, await only());
     await sendBatch(response, { calls, mutates: type === "mutation", lines });
-  }
-
-  async function follow(exchange: Exchange, path: string, context: Context): Promise<void> {
-    const { request, response, target } = exchange;
-    takeSlot(exchange, context);
-    await nodeHTTPRequestHandler({
-      router: appRouter,
-      // A URL is built from the host; what has been checked is all that goes on.
-      req: Object.assign(request, {
-        url: adapterUrl(path, target.query),
-        headers: { ...request.headers, host: "localhost", "content-type": "application/json" },
-      }),
-      res: response,
-      path,
-      createContext: async () => context,
-      // The adapter's own word for a stream lets it be kept.
-      responseMeta: () => ({ headers: { "cache-control": streamCacheControl } }),
-    });
   }
 
   return async (exchange: Exchange): Promise<void> => {

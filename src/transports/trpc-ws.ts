@@ -202,6 +202,7 @@ export class TrpcSocket implements Protocol, Socket {
 
   async #answer({ method, path, input }: Pick<CallFrame, "method" | "path" | "input">, signal: AbortSignal): Promise<Answer> {
     try {
+      this.#connection.options.admit(this.#connection.origin.address);
       if (definitions.get(path)?.type !== method) throw new AppError("NOT_FOUND", `There is no ${method} ${path}.`);
       return await answerCall({ path, type: method, context: await this.#createContext(), getRawInput: async () => input, signal });
     } catch (error) {

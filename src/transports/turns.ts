@@ -5,6 +5,9 @@ import type { Duplex } from "node:stream";
 /** What waits behind the request under way, by connection; none where nothing is. */
 const waitingOn = new WeakMap<Duplex, (() => void)[]>();
 
+/** More are on the way at once to nobody but a client that means to make them pile up. */
+const maxWaiting = 200;
+
 /** Whether an answer is still to come on a connection, so that nothing else may be written to it. */
 export function isUnderWay(socket: Duplex): boolean {
   return waitingOn.has(socket);
@@ -25,6 +28,10 @@ export function takeTurn({ socket }: IncomingMessage, response: ServerResponse, 
   };
   const waiting = waitingOn.get(socket);
   if (waiting) {
+    if (waiting.length >= maxWaiting) {
+      socket.destroy();
+      return;
+    }
     socket.pause();
     waiting.push(start);
     return;

@@ -6,6 +6,7 @@ import { AppError } from "../core/errors.ts";
 import { type Logger, onUnexpected } from "../core/logger.ts";
 import { nextRequestId } from "../core/random.ts";
 import { Cors, createRequestListener, type Exchange, sendJson } from "./http.ts";
+import { OpenSockets } from "./open-sockets.ts";
 import { refuseSocket } from "./refusal.ts";
 import { listenOnBoth } from "./server.ts";
 
@@ -17,9 +18,13 @@ const attemptMs = 5_000;
 
 const stillOpening = new AppError("SERVICE_UNAVAILABLE", "The database is being opened.", { retryAfterSeconds: 1 });
 
+/** Nothing is limited by address here: all answers are short. */
+const nowhere = { address: "", local: false };
+
 /** `reason` is what everybody is told. Resolves to the way to close. */
 async function openWaitingRoom(
   { port, websocketsPort, host, corsOrigins }: Config,
+  clock: Clock,
   reason: () => unknown,
   onError: (error: unknown) => void,
 ): Promise<() => Promise<void>> {
@@ -33,8 +38,10 @@ async function openWaitingRoom(
     socket.on("error", () => socket.destroy());
     refuseSocket(socket, reason(), nextRequestId());
   };
-  const servers = await listenOnBoth({ port, websocketsPort, host, onRequest, onSocketsRequest: onRequest, onUpgrade });
+  const sockets = new OpenSockets(clock, () => nowhere);
+  const servers = await listenOnBoth({ port, websocketsPort, host, sockets, onRequest, onSocketsRequest: onRequest, onUpgrade });
   return async () => {
+    sockets.stop();
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const server of servers) server.closeAllConnections();
     await Promise.all(closed);
@@ -52,7 +59,7 @@ export async function openWhenThere<T>(
   const wait = (why: AppError) => {
     if (reason?.message !== why.message) logger.warn({ reason: why.message }, "waiting for the database");
     reason = why;
-    room ??= openWaitingRoom(config, () => reason, onUnexpected(logger));
+    room ??= openWaitingRoom(config, clock, () => reason, onUnexpected(logger));
     return room;
   };
   try {

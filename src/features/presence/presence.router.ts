@@ -78,7 +78,7 @@ export const presenceRouter = router({
       }
     } finally {
       unwatch();
-      leave({ lingering: !ctx.socket?.open });
+      leave({ lingering: !ctx.socket?.open, renewing: ctx.stream?.renewing ?? false });
     }
   }),
 });

@@ -19,6 +19,8 @@ const crowd = 500;
 const crowdMergeMs = 2_000;
 /** A page that reloads is back within this; nobody hears of it. */
 const lingerMs = 1_000;
+/** Browsers wait for three to five seconds before they open an event stream again. */
+const renewalMs = 8_000;
 /** What each user may move at once; what is beyond settles longer, and mostly is over by then. */
 const moves = { burst: 20, intervalMs: 250 };
 const pacedSettleMs = 700;
@@ -90,7 +92,7 @@ export class ChannelPresence implements Presence, Rooms {
     return this.#rooms.get(channelId)?.list() ?? [];
   }
 
-  enter(channelId: number, userId: number): (options?: { lingering?: boolean }) => void {
+  enter(channelId: number, userId: number): (options?: { lingering?: boolean; renewing?: boolean }) => void {
     this.#requireOpen(channelId);
     const room = this.#room(channelId);
     const sockets = room.users.get(userId) ?? 0;
@@ -100,10 +102,10 @@ export class ChannelPresence implements Presence, Rooms {
       this.#moved(channelId, room, userId);
     }
     let inside = true;
-    return ({ lingering = false } = {}) => {
+    return ({ lingering = false, renewing = false } = {}) => {
       if (!inside) return;
       inside = false;
-      if (lingering) this.#clock.after(lingerMs, () => this.#leave(channelId, room, userId));
+      if (lingering || renewing) this.#clock.after(renewing ? renewalMs : lingerMs, () => this.#leave(channelId, room, userId));
       else this.#leave(channelId, room, userId);
     };
   }
