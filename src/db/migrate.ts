@@ -5,9 +5,9 @@ import pg from "pg";
 import { ConfigError } from "../config.ts";
 import { AppError } from "../core/errors.ts";
 import { farewell } from "./farewell.ts";
+import { checkPostgres } from "./postgres-checks.ts";
 import { LostError } from "./postgres-errors.ts";
 
-const oldestVersion = 150_000;
 /** Any number; the same in every version of Keenchat, so that two of them never migrate together. */
 const migrationLock = 5_336_824;
 const connectMs = 2_000;
@@ -22,7 +22,7 @@ async function heard<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    throw error instanceof pg.DatabaseError ? error : new LostError(error);
+    throw error instanceof pg.DatabaseError || error instanceof ConfigError ? error : new LostError(error);
   }
 }
 
@@ -67,8 +67,7 @@ export async function migrate(url: string, orm: MikroORM): Promise<void> {
   cut.catch(() => {});
   try {
     await heard(session.connect());
-    const { rows } = await heard(session.query<{ version: string }>("select current_setting('server_version_num') as version"));
-    if (Number(rows[0]?.version) < oldestVersion) throw new ConfigError("DATABASE_URL names a PostgreSQL older than 15");
+    await heard(checkPostgres(url, session));
     await takeLock(session);
     // The first connection of the migration, to be told apart from what the migration does. A user may have been given a time.
     const migrated = heard(pool.query("set statement_timeout = 0")).then(() => orm.migrator.up());

@@ -11,7 +11,12 @@ const statementTooLong = "57014";
  */
 const unavailable = /^(08|53|57|58|26000|40001|40P01|55000|55P03|25P03|25006)/;
 /** Nothing that waiting would mend: a name, a password, a database, a right. */
-const hopeless = /^(28|3D000|3F000|42501|42704|0A000)/;
+const hopeless = /^(28|3D000|3F000|42501|42704|0A000|22023)/;
+/** What a pooler says to a parameter that it cannot pass on. */
+const hopelessAtPooler = /startup parameter/i;
+/** What the client says where the server's certificate, or its want of one, or of a password, can never be right. */
+const hopelessAtClient = /does not support SSL|^SASL: /;
+const hopelessCertificate = /^(DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_(VERIFY|GET)_|CERT_|HOSTNAME_MISMATCH|ERR_TLS_CERT)/;
 
 /** The connection went, or never came; what was under way may have been done or not. */
 export class LostError extends Error {
@@ -37,10 +42,15 @@ function find<Kind>(kind: abstract new (...args: never[]) => Kind, error: unknow
   return undefined;
 }
 
-/** What PostgreSQL said where no connection can ever come about with this URL. */
+/** What PostgreSQL or its client said where no connection can ever come about with this URL. */
 export function hopelessAnswer(error: unknown): string | undefined {
   const answer = find(pg.DatabaseError, error);
-  return answer && hopeless.test(answer.code ?? "") ? answer.message : undefined;
+  if (answer) return hopeless.test(answer.code ?? "") || hopelessAtPooler.test(answer.message) ? answer.message : undefined;
+  for (const { message, ...cause } of causesOf(error)) {
+    const code = "code" in cause && typeof cause.code === "string" ? cause.code : "";
+    if (hopelessAtClient.test(message) || hopelessCertificate.test(code)) return message;
+  }
+  return undefined;
 }
 
 /** Our own errors, constraints and mistakes in SQL pass as they are; that the connection is gone, or the server busy, is no one's mistake. */
