@@ -7,17 +7,39 @@ import { parseArgs } from "node:util";
 import { ConfigError, configExitCode, type DatabaseTarget, readConfig } from "../config.ts";
 import type { Param, Read } from "../core/context.ts";
 import type { WriteConnection } from "./database.ts";
+import { entities } from "./entities.ts";
 import { openPostgres } from "./postgres.ts";
 import { openSqliteToRead } from "./sqlite.ts";
 
-/** Each after those it refers to. */
-const tables = ["user", "session", "channel", "removed_channel", "message", "message_key", "event", "counter", "setting"] as const;
-/** Ids that the database gives out itself, and never twice: not even those of what is gone. */
-const numbered = ["user", "session", "channel"] as const;
 /** Few enough that the longest messages, too, go over a slow line within a statement's time. */
 const chunkRows = 100;
 
 type Row = Record<string, Param> & { rowid_: number };
+
+/** The tables of a source, each after those it refers to. @throws ConfigError where one of them is not of this version. */
+async function listTables(from: Read): Promise<string[]> {
+  const known = new Set<string>(entities.map(({ meta }) => meta.tableName));
+  const listed: string[] = [];
+  async function list(table: string): Promise<void> {
+    if (listed.includes(table)) return;
+    if (!known.has(table)) throw new ConfigError(`--from has a table that is not known: ${table}`);
+    const sql = `select distinct "table" as name from pragma_foreign_key_list(?) where "table" <> ?`;
+    for (const { name } of await from.all<{ name: string }>(sql, [table, table])) await list(name);
+    listed.push(table);
+  }
+  const all = "select name from sqlite_master where type = 'table' and name not like 'sqlite\\_%' escape '\\' and name <> 'migration'";
+  for (const { name } of await from.all<{ name: string }>(all, [])) await list(name);
+  return listed;
+}
+
+/** Ids that the database gives out itself are given never twice: not even those of what is gone. */
+async function copyHighestId(from: Read, to: WriteConnection, table: string): Promise<void> {
+  const highest = await from.get<{ seq: number }>("select seq from sqlite_sequence where name = ? and seq > 0", [table]);
+  const key = await from.get<{ name: string }>("select name from pragma_table_info(?) where pk = 1", [table]);
+  // Where the counter row numbers them there is no sequence, and nothing to set.
+  if (highest && key)
+    to.run("select setval(pg_get_serial_sequence(quote_ident(?), ?)::regclass, ?::bigint)", [table, key.name, highest.seq]);
+}
 
 async function copyTable(from: Read, to: WriteConnection, table: string): Promise<number> {
   let copied = 0;
@@ -47,17 +69,17 @@ async function named<Answer>(option: "from" | "to", answer: () => Answer): Promi
 async function transfer(path: string, url: string, say: (line: string) => void): Promise<void> {
   const from = await named("from", () => openSqliteToRead(path));
   try {
+    const tables = await listTables(from.read);
     const to = await named("to", () => openPostgres(url));
     try {
       await to.transaction(async (connection) => {
         const { seq } = await connection.lockCounter();
         if (seq > 0) throw new ConfigError("--to names a database that is in use already: nothing was changed.");
         // What the first migration has put there comes along with the rest.
-        for (const table of [...tables].reverse()) connection.run(`delete from "${table}"`, []);
-        for (const table of tables) say(`${table}: ${await copyTable(from.read, connection, table)} rows`);
-        for (const table of numbered) {
-          const highest = await from.read.get<{ seq: number }>("select seq from sqlite_sequence where name = ?", [table]);
-          if (highest && highest.seq > 0) connection.run(`select setval('${table}_id_seq', ?::bigint)`, [highest.seq]);
+        for (const table of tables.toReversed()) connection.run(`delete from "${table}"`, []);
+        for (const table of tables) {
+          say(`${table}: ${await copyTable(from.read, connection, table)} rows`);
+          await copyHighestId(from.read, connection, table);
         }
       });
     } finally {

@@ -6,6 +6,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { entities } from "../../src/db/entities.ts";
 import { openSqlite } from "../../src/db/sqlite.ts";
 import { createPostgres, createSqlite, postgresUrl, type TestDatabase } from "../support/database.ts";
 import { post, request, signUp } from "../support/http.ts";
@@ -136,6 +137,27 @@ test.each([
   });
   expect(readFileSync(fileOf(sqlite)).equals(file)).toBe(true);
   await sqlite.drop();
+});
+
+test("a table that this version does not know is named, and nothing is moved", { timeout }, async () => {
+  const [sqlite, postgres] = [createSqlite(), await createPostgres()];
+  await (await openSqlite(fileOf(sqlite))).close();
+  await sqlite.execute("create table bookmark (id integer primary key)");
+  expect(await transfer(sqlite.url, postgres.url)).toMatchObject({
+    code: 78,
+    stdout: "",
+    stderr: "--from has a table that is not known: bookmark\n",
+  });
+  await Promise.all([sqlite.drop(), postgres.drop()]);
+});
+
+test("every table goes along", { timeout }, async () => {
+  const [sqlite, postgres] = [createSqlite(), await createPostgres()];
+  await (await openSqlite(fileOf(sqlite))).close();
+  const { stdout, stderr } = await transfer(sqlite.url, postgres.url);
+  expect(stderr).toBe("");
+  for (const { meta } of entities) expect(stdout).toContain(`${meta.tableName}: `);
+  await Promise.all([sqlite.drop(), postgres.drop()]);
 });
 
 test("a source that a server has open is refused in one line", { timeout }, async () => {
