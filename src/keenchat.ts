@@ -10,7 +10,7 @@ import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { AppError } from "./core/errors.ts";
 import { Feeds } from "./core/events/feeds.ts";
-import { endSession } from "./core/events/internal.ts";
+import { blankEvents, endSession } from "./core/events/internal.ts";
 import type { EventLog } from "./core/events/log.ts";
 import { createEventReader } from "./core/events/reader.ts";
 import { type Logger, onUnexpected } from "./core/logger.ts";
@@ -149,8 +149,8 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
       : onError(error);
   const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError: onMissedRound }, retention);
   const sweep = new Sweep({ read, writer, clock, onError: onMissedRound });
-  // The node that removed a channel sweeps it; the others would only do the same once more.
-  writer.onCommit((events) => events.some(({ name }) => name === "delete channel") && sweep.begin());
+  // The node that removed something sweeps it; the others would only do the same once more.
+  writer.onCommit((events) => events.some(({ name }) => name === blankEvents.name) && sweep.begin());
   const stopFollowing = database.shared ? followOtherNodes(log, writer, bus, clock) : () => {};
 
   const services: Services = {
@@ -174,6 +174,8 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
     connections,
     async close() {
       stopRetention();
+      feeds.stop();
+      connections.stop();
       stopFollowing();
       await sweep.stop();
       await writer.drain();
@@ -226,7 +228,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
     documents: {
       live: ({ response }: Exchange) => sendJson(response, 200, { status: "ok" }),
       ready: async ({ response }: Exchange) => {
-        await checkReady(services.read);
+        await checkReady(services.read, () => writer.checkWrites());
         sendJson(response, 200, { status: "ok", redis: config.redisUrl && (bus.carries ? "ok" : "away") });
       },
       metrics: (exchange: Exchange) => metrics.answer(exchange),

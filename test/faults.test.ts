@@ -1,6 +1,8 @@
 /** What a database that is away, refuses or is slow, and no more than that, does to requests, to sockets and to the stop. */
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
+import { join } from "node:path";
 import pg from "pg";
 import { describe, expect, test } from "vitest";
 import { openPostgres } from "../src/db/postgres.ts";
@@ -11,6 +13,7 @@ import { createPostgres, runAsOwner } from "./support/database.ts";
 import { post, request, signUp } from "./support/http.ts";
 import { measured } from "./support/measured.ts";
 import { PostgresServer } from "./support/postgres-server.ts";
+import { startProcess, temporaryDirectory } from "./support/process.ts";
 import { startServer } from "./support/server.ts";
 import { TcpProxy } from "./support/tcp-proxy.ts";
 import { until, within } from "./support/wait.ts";
@@ -97,6 +100,29 @@ async function timed(work: ReturnType<typeof request>) {
   const { status, headers, body } = await work;
   return { status, headers, body, ms: performance.now() - started };
 }
+
+describe("with a full disk", () => {
+  test("writes and /ready are 503 and reads go on; with room again it is ready within five seconds, without a write", {
+    timeout: 60_000,
+  }, async () => {
+    using directory = temporaryDirectory();
+    await using server = startProcess({ DATABASE_URL: `sqlite:${join(directory.path, "chat.db")}` });
+    const place = await server.ready();
+    const { token } = await signUp(place, "ann");
+    expect((await request(place, "GET", "/ready")).status).toBe(200);
+    const limit = (bytes: string) => execFileSync("prlimit", ["--pid", String(server.child.pid), `--fsize=${bytes}`]);
+    limit("8192:unlimited");
+    const full = await post(place, token, 1, "x".repeat(9_000));
+    expect(full.status).toBe(503);
+    expect((await request(place, "GET", "/ready")).status).toBe(503);
+    expect((await request(place, "GET", "/live")).status).toBe(200);
+    expect((await request(place, "GET", "/message")).body).toEqual([]);
+    limit("unlimited:unlimited");
+    const back = await until("being ready", 30_000, async () => (await request(place, "GET", "/ready")).status === 200);
+    measured("G14", "ready after there is room", 5_000, back);
+    expect((await post(place, token, 1, "x".repeat(9_000))).status).toBe(201);
+  });
+});
 
 describe("with a PostgreSQL that takes no connections", () => {
   const asSuperuser = (server: PostgresServer, sql: string) => runAsOwner(sql, server.url.replace(/postgres$/, "template1"));

@@ -45,8 +45,8 @@ export interface Transaction extends Read {
   /** Wall time of the commit. */
   readonly now: number;
   /**
-   * Takes the data out of every earlier event about a subject; their positions stay. Of a channel there can be any number, so that in
-   * the table they are hidden by its row in `removed_channel` until they are swept.
+   * Takes the data out of every earlier event about a subject; their positions stay. There can be any number, so that in the table
+   * they are hidden by a row of `removed_channel` or `removed_message` until they are swept.
    */
   blank(subject: Subject): void;
 }

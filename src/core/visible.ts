@@ -1,5 +1,5 @@
 /**
- * Owns what is seen of a channel that was removed: nothing, from that commit on, while `db/sweep.ts` still takes its rows away.
+ * Owns what is seen of a channel or a message that was removed: nothing, from that commit on, while `db/sweep.ts` still takes its rows away.
  * Whatever is read for somebody, by SQL or by the ORM, is read through this.
  */
 
@@ -11,9 +11,11 @@ const isThere: Readonly<Record<string, string>> = {
   message: `channel_id not in ${removed}`,
 };
 
-/** Of a removed channel the log shows that it was removed, and nothing else. */
+/** Of what was removed the log shows that it was, and nothing else. */
 const events = `select seq, tag, name, channel_id, message_id, at,
-  case when channel_id in ${removed} and seq not in (select seq from removed_channel) then null else payload end as payload from event`;
+  case when channel_id in ${removed} and seq not in (select seq from removed_channel) then null
+  when message_id in (select message_id from removed_message)
+    and seq <= (select r.seq from removed_message r where r.message_id = event.message_id) then null else payload end as payload from event`;
 
 /** The condition for a table's rows to be there for anybody; undefined where they all are. */
 export function visibleWhere(table: string): string | undefined {

@@ -1,7 +1,7 @@
 /** All tables, for the ORM and its command line. */
 import { SessionEntity } from "../features/auth/session.entity.ts";
 import { ChannelEntity, RemovedChannelEntity } from "../features/channel/channel.entity.ts";
-import { MessageEntity, MessageKeyEntity } from "../features/message/message.entity.ts";
+import { MessageEntity, MessageKeyEntity, RemovedMessageEntity } from "../features/message/message.entity.ts";
 import { UserEntity } from "../features/user/user.entity.ts";
 import { CounterEntity, EventEntity, SettingEntity } from "./log.entity.ts";
 
@@ -12,6 +12,7 @@ export const entities = [
   RemovedChannelEntity,
   MessageEntity,
   MessageKeyEntity,
+  RemovedMessageEntity,
   EventEntity,
   CounterEntity,
   SettingEntity,

@@ -5,7 +5,7 @@ import { rowId } from "../core/row-id.ts";
 export const EventEntity = defineEntity({
   name: "Event",
   tableName: "event",
-  indexes: [{ properties: ["channel_id", "seq"] }, { properties: ["message_id"] }],
+  indexes: [{ properties: ["channel_id", "seq"] }, { properties: ["message_id", "seq"] }],
   properties: {
     /** The position: commit order, without holes. */
     seq: rowId(),

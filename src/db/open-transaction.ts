@@ -12,6 +12,9 @@ interface Draft {
   readonly subject: Subject;
 }
 
+/** Few enough that nobody waits for it. */
+const maxBlanked = 500;
+
 export class OpenTransaction implements Transaction, BatchWrites {
   readonly connection: WriteConnection;
   readonly #drafts: Draft[] = [];
@@ -61,9 +64,20 @@ export class OpenTransaction implements Transaction, BatchWrites {
     this.append(blankEvents, subject);
   }
 
+  /** Empties the last of a message's events; where it has more, they are hidden by a row until they are swept. */
+  #blankMessage(id: number): void {
+    const last = `select seq from event where message_id in (?, ?) order by message_id desc, seq desc limit ${maxBlanked}`;
+    this.connection.run(`update event set payload = null where seq in (${last})`, [id, id]);
+    this.connection.run(
+      `insert into removed_message (message_id, seq) select cast(? as bigint), cast(? as bigint)
+       where exists (select 1 from event where message_id = ? and payload is not null)`,
+      [id, this.#counter.seq, id],
+    );
+  }
+
   /** Puts the events behind the rows and moves the counter. Blanking comes first: it is for earlier events only. */
   finish(tag: string): EventRecord[] {
-    for (const id of this.#blankedMessages) this.connection.run("update event set payload = null where message_id = ?", [id]);
+    for (const id of this.#blankedMessages) this.#blankMessage(id);
     const events = this.#drafts.map(({ name, payload, subject }, index): EventRecord => {
       const { channel_id = null, message_id = null } = subject;
       return { seq: this.#counter.seq + index + 1, tag, name, channel_id, message_id, payload, at: this.now };

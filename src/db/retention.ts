@@ -16,29 +16,15 @@ export const defaultRetention: Retention = { minAgeMs: 72 * 3_600_000, minEvents
 const periodMs = 60_000;
 /** A wall clock that jumped ahead costs at most a tenth of the log an hour, whatever the number of nodes that prune and know of each other. */
 const shareOfAll = 1 / 10 / 60;
-const chunkEvents = 500;
+const chunkRows = 500;
 const sessionGraceMs = 24 * 3_600_000;
 
-/** The last position that may go: an unbroken run from the oldest, all of it old enough, no more than a round's share. */
-async function findLast(
-  read: Read,
-  log: EventLog,
-  clock: Clock,
-  retention: Retention,
-  nodes: number,
-): Promise<{ first: number; last: number } | undefined> {
+/** The oldest run of positions that may go: no more than a round's share of the log, and not the newest. */
+async function findRun(read: Read, log: EventLog, { minEvents }: Retention, nodes: number): Promise<{ first: number; last: number }> {
   const oldest = await read.get<{ seq: number }>("select seq from event order by seq limit 1", []);
-  if (!oldest) return undefined;
-  const first = oldest.seq;
+  const first = oldest?.seq ?? log.head.seq;
   const share = Math.ceil(((log.head.seq - first + 1) * shareOfAll) / nodes);
-  const bound = Math.min(log.head.seq - Math.max(retention.minEvents, 1), first + share - 1);
-  const young = await read.get<{ seq: number }>("select seq from event where seq between ? and ? and at > ? order by seq limit 1", [
-    first,
-    bound,
-    clock.now() - retention.minAgeMs,
-  ]);
-  const last = young ? young.seq - 1 : bound;
-  return last < first ? undefined : { first, last };
+  return { first, last: Math.min(log.head.seq - Math.max(minEvents, 1), first + share - 1) };
 }
 
 interface RetentionOptions {
@@ -53,20 +39,40 @@ interface RetentionOptions {
 
 /** Prunes once a minute; returns the way to stop. */
 export function startRetention({ read, log, writer, clock, nodes, onError }: RetentionOptions, retention: Retention): () => void {
-  async function prune(): Promise<void> {
-    const run = await findLast(read, log, clock, retention, nodes());
-    for (let from = run?.first ?? 1; run && from <= run.last; from += chunkEvents) {
-      const to = Math.min(from + chunkEvents - 1, run.last);
-      await writer.maintain((connection) => connection.run("delete from event where seq between ? and ?", [from, to]));
+  async function pruneEvents(): Promise<void> {
+    const { first, last } = await findRun(read, log, retention, nodes());
+    for (let from = first; from <= last; from += chunkRows) {
+      const to = Math.min(from + chunkRows - 1, last);
+      const young = await read.get<{ seq: number }>("select seq from event where seq between ? and ? and at > ? order by seq limit 1", [
+        from,
+        to,
+        clock.now() - retention.minAgeMs,
+      ]);
+      if (young?.seq === from) return;
+      await writer.maintain((connection) =>
+        connection.run("delete from event where seq between ? and ?", [from, young ? young.seq - 1 : to]),
+      );
+      if (young) return;
     }
-    const count = (await read.get<{ count: number }>("select count(*) as count from session", []))?.count ?? 0;
-    // Of the sessions too no more than a share: those of a clock that was ahead for a minute are still there when it is right again.
-    await writer.maintain((connection) =>
-      connection.run("delete from session where id in (select id from session where expires_at < ? order by expires_at limit ?)", [
-        clock.now() - sessionGraceMs,
-        Math.ceil((count * shareOfAll) / nodes()),
-      ]),
-    );
+  }
+
+  /** Of the sessions too no more than a share: those of a clock that was ahead for a minute are still there when it is right again. */
+  async function pruneSessions(): Promise<void> {
+    const oldest = await read.get<{ id: number }>("select id from session order by id limit 1", []);
+    const newest = await read.get<{ id: number }>("select id from session order by id desc limit 1", []);
+    if (!oldest || !newest) return;
+    const share = Math.ceil(((newest.id - oldest.id + 1) * shareOfAll) / nodes());
+    for (let left = share; left > 0; left -= chunkRows) {
+      const sql = "select id from session where expires_at < ? order by expires_at limit ?";
+      const params = [clock.now() - sessionGraceMs, Math.min(left, chunkRows)];
+      if (!(await read.get(sql, params))) return;
+      await writer.maintain((connection) => connection.run(`delete from session where id in (${sql})`, params));
+    }
+  }
+
+  async function prune(): Promise<void> {
+    await pruneEvents();
+    await pruneSessions();
   }
   return clock.every(periodMs, () => void prune().catch(onError));
 }

@@ -1,4 +1,4 @@
-/** Owns what is left of removed channels: `core/visible.ts` hides it, and here it goes, a little at a time, so that nobody waits. */
+/** Owns what is left of removed channels and messages: `core/visible.ts` hides it, and here it goes, a little at a time, so that nobody waits. */
 import type { Clock } from "../core/clock.ts";
 import type { Read } from "../core/context.ts";
 import type { Writer } from "./writer.ts";
@@ -7,8 +7,12 @@ import type { Writer } from "./writer.ts";
 const periodMs = 60_000;
 const chunkRows = 500;
 
-/** Said with each change: the table may have gone back, in the meantime, to a time when the channel was there. */
-const ifRemoved = "exists (select 1 from removed_channel where channel_id = ?)";
+/** What can be removed with any number of rows, and the table of those of it that are not swept yet. */
+const kinds = { channel_id: "removed_channel", message_id: "removed_message" } as const;
+type Kind = keyof typeof kinds;
+
+/** Said with each change: the table may have gone back, in the meantime, to a time when the thing was there. */
+const ifRemoved = (kind: Kind) => `exists (select 1 from ${kinds[kind]} where ${kind} = ?)`;
 
 interface SweepOptions {
   readonly read: Read;
@@ -45,12 +49,12 @@ export class Sweep {
   }
 
   async #run(): Promise<void> {
-    const { read, onError } = this.#options;
+    const { onError } = this.#options;
     while (this.#wanted && !this.#stopped) {
       this.#wanted = false;
       try {
-        const sql = `select channel_id as "channelId", seq from removed_channel order by seq`;
-        for (const { channelId, seq } of await read.all<{ channelId: number; seq: number }>(sql, [])) await this.#sweep(channelId, seq);
+        for (const { id, seq } of await this.#list("channel_id")) await this.#sweepChannel(id, seq);
+        for (const { id, seq } of await this.#list("message_id")) await this.#sweepMessage(id, seq);
       } catch (error) {
         // What was removed while this round failed is wanted still, and has its round at once.
         if (!this.#stopped) onError(error);
@@ -59,31 +63,45 @@ export class Sweep {
     this.#running = undefined;
   }
 
-  async #sweep(channelId: number, seq: number): Promise<void> {
+  /** The oldest of what was removed. Where that is many, another round follows. */
+  async #list(kind: Kind): Promise<{ id: number; seq: number }[]> {
+    const sql = `select ${kind} as id, seq from ${kinds[kind]} order by seq limit ${chunkRows}`;
+    const rows = await this.#options.read.all<{ id: number; seq: number }>(sql, []);
+    if (rows.length === chunkRows) this.#wanted = true;
+    return rows;
+  }
+
+  async #sweepMessage(id: number, seq: number): Promise<void> {
+    await this.#walk("message_id", id, "event", "seq", seq + 1, "update event set payload = null where payload is not null");
+    if (this.#stopped) return;
+    await this.#options.writer.maintain((connection) => connection.run("delete from removed_message where message_id = ?", [id]));
+  }
+
+  async #sweepChannel(channelId: number, seq: number): Promise<void> {
     // Messages first, from the newest: pages that begin with the newest have to pass over what is hidden.
-    await this.#walk(channelId, "message", "id", Number.MAX_SAFE_INTEGER, "delete from message where true");
-    await this.#walk(channelId, "event", "seq", seq, "update event set payload = null where payload is not null");
+    await this.#walk("channel_id", channelId, "message", "id", Number.MAX_SAFE_INTEGER, "delete from message where true");
+    await this.#walk("channel_id", channelId, "event", "seq", seq, "update event set payload = null where payload is not null");
     if (this.#stopped) return;
     await this.#options.writer.maintain((connection) => {
       // A node of the version before does not know that the channel was removed, and may have posted into it until now.
-      const later = `channel_id = ? and seq > ? and payload is not null and ${ifRemoved}`;
+      const later = `channel_id = ? and seq > ? and payload is not null and ${ifRemoved("channel_id")}`;
       connection.run(`update event set payload = null where ${later}`, [channelId, seq, channelId]);
-      connection.run(`delete from channel where id = ? and ${ifRemoved}`, [channelId, channelId]);
+      connection.run(`delete from channel where id = ? and ${ifRemoved("channel_id")}`, [channelId, channelId]);
     });
   }
 
-  /** Makes a change to all that a table has of a channel below a value of its key, from the highest on, a chunk a transaction. */
-  async #walk(channelId: number, table: string, key: string, below: number, change: string): Promise<void> {
+  /** Makes a change to all that a table has of a thing below a value of its key, from the highest on, a chunk a transaction. */
+  async #walk(kind: Kind, id: number, table: string, key: string, below: number, change: string): Promise<void> {
     const { read, writer } = this.#options;
     // "in" with the same twice, and not "=": with that PostgreSQL may think it as good to look for them among those of all channels.
-    const where = `channel_id in (?, ?) and ${key} < ?`;
-    const chunk = `select ${key} from ${table} where ${where} order by channel_id desc, ${key} desc limit ${chunkRows}`;
+    const where = `${kind} in (?, ?) and ${key} < ?`;
+    const chunk = `select ${key} from ${table} where ${where} order by ${kind} desc, ${key} desc limit ${chunkRows}`;
     for (let end = below; !this.#stopped; ) {
-      const params = [channelId, channelId, end];
+      const params = [id, id, end];
       const found = await read.get<{ first: number | null }>(`select min(${key}) as first from (${chunk}) as chunk`, params);
       if (!found || found.first === null) return;
-      const sql = `${change} and ${key} in (${chunk}) and ${ifRemoved}`;
-      await writer.maintain((connection) => connection.run(sql, [...params, channelId]));
+      const sql = `${change} and ${key} in (${chunk}) and ${ifRemoved(kind)}`;
+      await writer.maintain((connection) => connection.run(sql, [...params, id]));
       end = found.first;
     }
   }

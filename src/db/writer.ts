@@ -58,6 +58,8 @@ export class Writer {
   /** Where jobs are added, by their batch. */
   readonly #open = new Map<Work, Unit | undefined>();
   readonly #listeners = new Set<(events: readonly EventRecord[]) => void>();
+  /** Whether the database refused the last transaction: it is full, for example. */
+  #refused = false;
   #waiting = 0;
   #waitingBytes = 0;
   #draining: Promise<void> | undefined;
@@ -103,6 +105,16 @@ export class Writer {
   /** Runs SQL that changes nothing a reader can see, in its turn. */
   maintain(change: (connection: WriteConnection) => void): Promise<void> {
     return this.#add(() => this.#newUnit(alone(({ connection }) => change(connection))), undefined, null);
+  }
+
+  /** Where the last transaction was refused: tries whether the database takes changes again. @throws AppError SERVICE_UNAVAILABLE */
+  async checkWrites(): Promise<void> {
+    if (!this.#refused) return;
+    await this.maintain((connection) => {
+      // A row comes and goes: a change that leaves a page as it is would not be written.
+      connection.run("insert into setting (name, value) values ('probe', '')", []);
+      connection.run("delete from setting where name = 'probe'", []);
+    });
   }
 
   /** Calls back with the events of each transaction of this process that made any. */
@@ -186,10 +198,14 @@ export class Writer {
     try {
       committed = await this.#database.transaction((connection) => this.#carryOut(connection, unit));
     } catch (error) {
-      if (error instanceof AppError && error.code === "SERVICE_UNAVAILABLE" && !(error instanceof TooLongError)) this.#refuseWaiting(error);
+      if (error instanceof AppError && error.code === "SERVICE_UNAVAILABLE" && !(error instanceof TooLongError)) {
+        this.#refused = true;
+        this.#refuseWaiting(error);
+      }
       await this.#refuse(unit, error);
       return nothing;
     }
+    this.#refused = false;
     const { results, events } = committed;
     this.#log.commit(events);
     if (events.length > 0) for (const listener of this.#listeners) listener(events);

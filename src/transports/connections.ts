@@ -48,12 +48,14 @@ export class Connections {
   readonly #slots = new Set<Slot>();
   readonly #addresses: Addresses;
   readonly #hasEnded: (sessionId: number) => boolean;
+  /** Ends the look at the time. */
+  readonly stop: () => void;
 
   /** `hasEnded` tells of sessions that ended while their connection was being opened. */
   constructor(clock: Clock, addresses: Addresses, hasEnded: (sessionId: number) => boolean) {
     this.#addresses = addresses;
     this.#hasEnded = hasEnded;
-    clock.every(sweepMs, () => {
+    this.stop = clock.every(sweepMs, () => {
       const now = clock.now();
       for (const slot of this.#slots) if (slot.caller && slot.caller.expiresAt <= now) slot.end(closeCodes.tokenInvalid, "token expired");
     });

@@ -26,6 +26,8 @@ export class Feeds implements FeedSurroundings {
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   readonly #feeds = new Set<AnyFeed>();
+  /** Ends the look at the time. */
+  readonly stop: () => void;
   /** Everything announced up to here was delivered. */
   #toldVersion = 0;
   #pauseUntil = 0;
@@ -38,7 +40,7 @@ export class Feeds implements FeedSurroundings {
     this.clock = clock;
     this.onError = onError;
     log.subscribe((events) => this.#publish(events));
-    clock.every(sweepMs, () => this.#sweep());
+    this.stop = clock.every(sweepMs, () => this.#sweep());
   }
 
   get size(): number {

@@ -20,6 +20,17 @@ export const MessageEntity = defineEntity({
   },
 });
 
+/** A message that was removed, with more events than one transaction may empty: the others are hidden until they are swept. */
+export const RemovedMessageEntity = defineEntity({
+  name: "RemovedMessage",
+  tableName: "removed_message",
+  properties: {
+    message_id: p.bigint("number").primary().autoincrement(false),
+    /** The last position before its removal. */
+    seq: p.bigint("number"),
+  },
+});
+
 /** Outlives its message, so that a late retry of a deleted message is refused and does not post it again. */
 export const MessageKeyEntity = defineEntity({
   name: "MessageKey",
