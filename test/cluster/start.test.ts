@@ -37,6 +37,32 @@ test.each([
   expect(node.stderr.items[0]).toMatch(/^DATABASE_URL cannot be used: /);
 });
 
+test.each([
+  ["a search_path that leads nowhere", "options=-c%20search_path%3Dnowhere", /search_path/],
+  ["a parameter of a wrong value", "options=-c%20statement_timeout%3Dabc", /statement_timeout/],
+  ["TLS where the server has none", "sslmode=no-verify", /SSL/],
+])("%s stops the start with one line and exit code 78", { timeout }, async (_, search, reason) => {
+  const url = Object.assign(new URL(postgresUrl), { search }).href;
+  await using node = startProcess({ DATABASE_URL: url }, { command: [process.execPath, serverFile] });
+  expect(await node.ended).toEqual({ code: 78, signal: null });
+  expect(node.stderr.items).toEqual([expect.stringMatching(reason)]);
+  expect(node.stderr.items[0]).toMatch(/^DATABASE_URL /);
+});
+
+test.each(["LATIN1", "WIN1252", "SQL_ASCII"])(
+  "a database in %s stops the start with one line and exit code 78",
+  { timeout },
+  async (encoding) => {
+    const name = `keenchat_test_${encoding.toLowerCase()}_${process.pid}`;
+    await runAsOwner(`create database ${name} encoding '${encoding}' template template0 lc_collate 'C' lc_ctype 'C'`);
+    const url = Object.assign(new URL(postgresUrl), { pathname: `/${name}` }).href;
+    await using node = startProcess({ DATABASE_URL: url }, { command: [process.execPath, serverFile] });
+    expect(await node.ended).toEqual({ code: 78, signal: null });
+    expect(node.stderr.items).toEqual([`DATABASE_URL names a database whose encoding is ${encoding}: make it with encoding 'UTF8'`]);
+    await runAsOwner(`drop database ${name} with (force)`);
+  },
+);
+
 describe("a start that has to wait", { timeout }, () => {
   let database: TestDatabase;
   let wire: TcpProxy;
