@@ -54,6 +54,16 @@ async function fanOut(name: string, plan: FanOutPlan, goals: Record<(typeof wire
   }
 }
 
+/** How late a message comes by Socket.IO's own clients, at a pace that anybody reaches. */
+async function lateness(transport: "websocket" | "polling", plan: FanOutPlan): Promise<void> {
+  const results = await repeatedly(() => measureFanOut(transport, { ...plan, timed: true }));
+  for (const result of results) count(result);
+  const pick = (field: "p50" | "p99") => results.map(({ latencyMs }) => ({ bare: Number.NaN, ours: latencyMs?.[field] ?? Number.NaN }));
+  const name = `${plan.readers} by Socket.IO, ${transport}, ${plan.perSecond}/s`;
+  figures.add(`${name}, p50`, "ms", pick("p50"), alone);
+  figures.add(`${name}, p99`, "ms", pick("p99"), alone, { atMost: 150 });
+}
+
 /**
  * On this machine the load and the readers share the cores with the nodes, so wall time would measure them as well. What counts is
  * the time that a core of its own would need for the work of the busiest node: one node has all readers, two have half of them each.
@@ -71,6 +81,7 @@ const sections: Record<string, () => Promise<void>> = {
     await fanOut("saturated", { readers: 100, messages: 10_000 }, { plain: 3, trpc: 3 });
     await fanOut("saturated", { readers: 1_000, messages: 1_500 }, { plain: 4, trpc: 4 });
     await fanOut("saturated", { readers: 5_000, messages: 300 }, { plain: 2.5, trpc: 2.5 });
+    for (const transport of ["websocket", "polling"] as const) await lateness(transport, { readers: 10, messages: 500, perSecond: 50 });
   },
   async idle() {
     const results = await repeatedly(() => onEachWire((wire) => measureIdle(wire, 4_000)));

@@ -1,12 +1,13 @@
-/** A process of readers on raw sockets. All get the same bytes, so each is held against the one that is ahead; the bytes themselves are read once, at the end. */
+/** A process of readers, on raw sockets but for Socket.IO's. All get the same bytes, so each is held against the one that is ahead; the bytes themselves are read once, at the end. */
 import type { Socket } from "node:net";
 import process from "node:process";
 import { Arrivals, numberOf } from "./arrivals.ts";
 import { answer } from "./child.ts";
 import { clientFrame, framesOf, openSocket } from "./raw-socket.ts";
+import { openSocketIo } from "./socket-io-reader.ts";
 
-/** `elsewhere` reads by tRPC too, but about a channel in which nothing is posted. */
-export type WireName = "bare" | "plain" | "trpc" | "elsewhere";
+/** `elsewhere` reads by tRPC too, but about a channel in which nothing is posted. `websocket` and `polling` are Socket.IO's. */
+export type WireName = "bare" | "plain" | "trpc" | "elsewhere" | "websocket" | "polling";
 
 export interface ReadersReport {
   /** Frames that reached readers, over all of them. */
@@ -54,7 +55,7 @@ interface Reader {
   opened: () => void;
 }
 
-const openings: Record<WireName, { path: string; first?: string }> = {
+const openings: Record<Exclude<WireName, "websocket" | "polling">, { path: string; first?: string }> = {
   bare: { path: "/" },
   plain: { path: "/", first: JSON.stringify({ event: "connection" }) },
   trpc: { path: "/trpc", first: JSON.stringify({ id: 1, method: "subscription", params: { path: "events" } }) },
@@ -73,10 +74,9 @@ let cpuBefore = process.cpuUsage();
 let concerned = true;
 
 async function open(port: number, wire: WireName): Promise<Reader> {
-  const { path, first } = openings[wire];
   const ready = Promise.withResolvers<void>();
   const reader: Reader = { socket: undefined, at: 0, seen: 0, astray: false, opened: ready.resolve };
-  reader.socket = await openSocket(port, path, (frames) => {
+  const take = (frames: Buffer) => {
     if (!stream) {
       if (frames.includes('"ready"')) reader.opened();
       return;
@@ -84,7 +84,14 @@ async function open(port: number, wire: WireName): Promise<Reader> {
     if (!reader.astray && !stream.matches(frames, reader.at)) reader.astray = true;
     reader.at += frames.length;
     arrivals?.note(reader, stream.bytes);
-  });
+  };
+  if (wire === "websocket" || wire === "polling") {
+    await openSocketIo(port, wire, take);
+    await ready.promise;
+    return reader;
+  }
+  const { path, first } = openings[wire];
+  reader.socket = await openSocket(port, path, take);
   if (first !== undefined) {
     reader.socket.write(clientFrame(first));
     await ready.promise;

@@ -7,6 +7,7 @@ export interface FanOut {
   readonly deliveriesPerCpuSecond: number;
   readonly lost: number;
   readonly repeated: number;
+  readonly latencyMs?: ReadersReport["latencyMs"];
 }
 
 interface Setup {
@@ -75,6 +76,8 @@ export interface FanOutPlan {
   readonly readers: number;
   readonly messages: number;
   readonly perSecond?: number;
+  /** Whether it is asked how long a message takes. */
+  readonly timed?: boolean;
 }
 
 export function measureFanOut(wire: WireName, plan: FanOutPlan): Promise<FanOut> {
@@ -83,7 +86,7 @@ export function measureFanOut(wire: WireName, plan: FanOutPlan): Promise<FanOut>
       const kind = wire === "bare" ? "bare" : "keenchat";
       await readers.ask("open", { port: server.wsPort, wire, count: plan.readers });
       const post = (messages: number) =>
-        load.ask<{ seconds: number }>("broadcast", {
+        load.ask<{ sentAt: readonly number[] }>("broadcast", {
           kind,
           ports: [server.port],
           token,
@@ -95,13 +98,16 @@ export function measureFanOut(wire: WireName, plan: FanOutPlan): Promise<FanOut>
       await readers.ask("begin");
       await post(Math.ceil(plan.messages / 4));
       await settle(readers);
-      await readers.ask("begin");
+      await readers.ask("begin", { timed: plan.timed });
       const before = await server.cpuMs();
-      await post(plan.messages);
+      const { sentAt } = await post(plan.messages);
       await settle(readers);
       const cpuSeconds = ((await server.cpuMs()) - before) / 1_000;
-      const { deliveries, lost, repeated } = await readers.ask<ReadersReport>("report", { posted: plan.messages });
-      return { deliveriesPerCpuSecond: deliveries / cpuSeconds, lost, repeated };
+      const { deliveries, ...report } = await readers.ask<ReadersReport>("report", {
+        posted: plan.messages,
+        ...(plan.timed && { sentAt }),
+      });
+      return { deliveriesPerCpuSecond: deliveries / cpuSeconds, ...report };
     }),
   );
 }
