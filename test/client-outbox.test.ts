@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createKeenchatClient, type KeenchatOptions } from "../client/src/client.ts";
 import { type PendingMessage, type PendingStorage, useMessages, usePending } from "../client/src/react.ts";
 import { signUpClient } from "./support/clients.ts";
@@ -190,4 +190,53 @@ test("what one page gave up, another page of the same writer does not send, and 
     hook.unmount();
     client.close();
   }
+});
+
+test("a connection that comes back while a message is failing has it sent again at once", async () => {
+  const wes = await signUpClient(server, "wes");
+  const { id } = await wes.channel.post({ title: "meanwhile" });
+  const attemptsAt: number[] = [];
+  const firstMayFail = Promise.withResolvers<void>();
+  const failing: typeof fetch = async (input, init) => {
+    if (!String(input).includes("message.post")) return fetch(input, init);
+    attemptsAt.push(performance.now());
+    if (attemptsAt.length === 1) await firstMayFail.promise;
+    if (attemptsAt.length <= 3) throw new TypeError("The network is gone.");
+    return fetch(input, init);
+  };
+  const { client, hook } = openPage({ url: server.restUrl, token: wes.token.current ?? "", fetch: failing }, id, new Shelf());
+  await hook.values.take("loaded", ({ status }) => status === "loaded");
+  hook.current.post("as soon as may be");
+  await expect.poll(() => attemptsAt.length).toBe(1);
+  client.connection.reconnect();
+  await expect.poll(() => client.connection.current, { timeout: 5_000 }).toBe("live");
+  firstMayFail.resolve();
+  await hook.values.take("the message", ({ messages, pending }) => messages.length === 1 && pending.length === 0, 15_000);
+  const [, , third = 0, fourth = 0] = attemptsAt;
+  expect(fourth - third).toBeLessThan(2_500);
+  hook.unmount();
+  client.close();
+});
+
+test("what is written after the clock was put back stays behind what was written before it", async () => {
+  const xia = await signUpClient(server, "xia");
+  const { id } = await xia.channel.post({ title: "clock" });
+  const shelf = new Shelf();
+  const token = xia.token.current ?? "";
+  const full: typeof fetch = async (input, init) =>
+    String(input).includes("message.post") ? Response.json({}, { status: 503 }) : fetch(input, init);
+  const page = openPage({ url: server.restUrl, token, fetch: full }, id, shelf);
+  await page.hook.values.take("loaded", ({ status }) => status === "loaded");
+  page.hook.current.post("one");
+  const wallClock = vi.spyOn(Date, "now").mockReturnValue(1_000_000_000_000);
+  page.hook.current.post("two");
+  page.hook.current.post("three");
+  wallClock.mockRestore();
+  await page.hook.values.take("all", ({ pending }) => pending.length === 3);
+  page.hook.unmount();
+  page.client.close();
+  const { hook } = openPage({ url: server.restUrl, token }, id, shelf);
+  await hook.values.take("all of them", ({ messages, pending }) => messages.length === 3 && pending.length === 0, 15_000);
+  expect(texts(await xia.message.list({ channel_id: id }))).toEqual(written);
+  hook.unmount();
 });

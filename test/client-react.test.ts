@@ -115,7 +115,12 @@ test("useMessages reads older pages on demand, without holes", async () => {
   const hook = renderHook(createKeenchatClient({ url: server.restUrl }), () => useMessages(id));
   const newest = await hook.values.take("the newest page", ({ status }) => status === "loaded");
   expect(texts(newest.messages)).toEqual(Array.from({ length: 50 }, (_, index) => String(70 + index)));
-  for (let page = 0; page < 2; page += 1) await hook.current.loadOlder();
+  const { loadOlder } = hook.current;
+  // The second call waits for the page that the first one reads.
+  void loadOlder();
+  await loadOlder();
+  await hook.values.take("the second page", ({ messages, loadingOlder }) => messages.length === 100 && !loadingOlder);
+  await loadOlder();
   await expect.poll(() => hook.current.messages.length).toBe(120);
   expect(texts(hook.current.messages)).toEqual(Array.from({ length: 120 }, (_, index) => String(index)));
   expect(hook.current.hasOlder).toBe(false);

@@ -229,6 +229,18 @@ test("a token the server does not take is forgotten, and does not keep one from 
   expect(await other.channel.list()).not.toEqual([]);
 });
 
+test("a stream forgets a token that is no longer good, and goes on as nobody", async () => {
+  const zoe = await signUpClient(server, "zoe");
+  const stale = createKeenchatClient({ url: server.restUrl, token: `${zoe.token.current}x` });
+  const inbox = await followEvents(stale);
+  expect(stale.token.current).toBeNull();
+  const { id } = await zoe.message.post({ channel_id: 1, message_text: "public" });
+  await inbox.take("the message", ({ event, data }) => event === "post message" && data.id === id);
+  const other = createKeenchatClient({ url: server.restUrl, token: `${zoe.token.current}x` });
+  await expect(other.presence(1)[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "UNAUTHORIZED" });
+  stale.close();
+});
+
 test("signing in as somebody else gives open streams the new identity, and they go on where they were", async () => {
   await using closed = await startServer({ ANONYMOUS_READ: "false" });
   const [kay, lou] = [await signUpClient(closed, "kay"), await signUpClient(closed, "lou")];

@@ -180,7 +180,10 @@ test("a query with a verb of its own is called by the typed client: built, and f
     .query(({ input }) => ({ found: input.title })),
 `,
   );
-  await using changed = startProcess({}, { command: [process.execPath, join(copy.path, "server.js")], directory: copy.path });
+  await using changed = startProcess(
+    { DATABASE_URL: "sqlite::memory:" },
+    { command: [process.execPath, join(copy.path, "server.js")], directory: copy.path },
+  );
   const { restUrl } = await changed.ready();
   await run(process.execPath, ["build/build.ts"], { cwd: join(copy.path, "client") });
   const found = [{ found: "Code" }, { found: "Code" }];
