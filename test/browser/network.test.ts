@@ -63,6 +63,32 @@ test("a message whose answer was lost is sent again and is there once", { timeou
   await proxy.close();
 });
 
+test("a server that stands still: the page says that it sends, and is no longer live before one believes it", {
+  timeout: slow,
+}, async () => {
+  await using server = await startServer();
+  const proxy = await TcpProxy.start(portOf(server.restUrl));
+  await using ann = await enter(browser, server, "ann", { url: `http://127.0.0.1:${proxy.port}` });
+  await send(ann.page, "quick");
+  await ann.page.locator(".row[data-id]").getByText("quick").waitFor();
+  expect(await ann.page.getByText("Sending…").count()).toBe(0);
+  proxy.set("freeze");
+  const startMs = performance.now();
+  await send(ann.page, "slow");
+  await ann.page.getByText("Sending…").waitFor();
+  const sendingMs = performance.now() - startMs;
+  await ann.page.getByRole("button", { name: "Connection: Live" }).waitFor({ state: "detached" });
+  const doubtMs = performance.now() - startMs;
+  // 1 s until the word; 3 s without an answer and 2 s without one to the question. The rest is room for a busy machine.
+  expect(sendingMs).toBeGreaterThan(900);
+  expect(sendingMs).toBeLessThan(3_500);
+  expect(doubtMs).toBeLessThan(8_000);
+  proxy.set("pass");
+  await ann.page.locator(".row[data-id]").getByText("slow").waitFor({ timeout: 45_000 });
+  expect(await texts(ann.page)).toEqual(["quick", "slow"]);
+  await proxy.close();
+});
+
 test("what was not sent outlives a reload, and goes out once, in order, as its writer alone", { timeout: slow }, async () => {
   await using server = await startServer();
   await using ann = await enter(browser, server, "ann");

@@ -45,7 +45,8 @@ interface FieldProps {
 
 export function Field({ label, hint, problem, children }: FieldProps) {
   const id = useId();
-  const ids = [problem !== undefined && `${id}-problem`, hint !== undefined && `${id}-hint`].filter(Boolean);
+  // A problem says what to do, and so it stands instead of the hint.
+  const note = problem ?? hint;
   return (
     <>
       <label htmlFor={id}>{label}</label>
@@ -53,16 +54,15 @@ export function Field({ label, hint, problem, children }: FieldProps) {
         id,
         className: "field",
         "aria-invalid": problem !== undefined || undefined,
-        "aria-describedby": ids.join(" ") || undefined,
+        "aria-describedby": note === undefined ? undefined : `${id}-note`,
       })}
-      {problem !== undefined && (
-        <p className="field-problem" id={`${id}-problem`} role="alert">
-          {problem}
-        </p>
-      )}
-      {hint !== undefined && (
-        <p className="hint" id={`${id}-hint`}>
-          {hint}
+      {note !== undefined && (
+        <p
+          className={problem === undefined ? "hint" : "field-problem"}
+          id={`${id}-note`}
+          role={problem === undefined ? undefined : "alert"}
+        >
+          {note}
         </p>
       )}
     </>
