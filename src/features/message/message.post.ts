@@ -92,8 +92,9 @@ export const postMessages: Batch<Post, Known, Posted> & { event: EventDefinition
         return { message: toResource(Message, message), repeated: true };
       }
       if (!channels.has(channel_id)) return noSuchChannel();
-      const message = { id: writes.nextMessageId(), time: writes.now, ...post };
-      const row = toRow(Message, message);
+      const row = toRow(Message, { id: writes.nextMessageId(), time: writes.now, ...post });
+      // With the fields of the shape in their order, as every answer has them.
+      const message = toResource(Message, row);
       newMessages.push(row);
       if (key !== undefined && client_message_id !== undefined) {
         const keyRow = { user_id, client_message_id, message_id: row.id, body_hash: hashBody(post) };
