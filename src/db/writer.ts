@@ -33,6 +33,14 @@ interface Unit {
   readonly jobs: Job[];
   /** Bytes of its jobs together, roughly. */
   size: number;
+  /** The same of each user who has jobs in it. */
+  readonly sizeOf: Map<number, number>;
+}
+
+/** Once a unit has no room for somebody it never has again, so that everybody's own jobs keep their order. */
+function hasRoom({ jobs, size, sizeOf }: Unit, caller: Caller | null): boolean {
+  if (jobs.length >= maxBatch || size >= maxBatchBytes) return false;
+  return caller === null || (sizeOf.get(caller.userId) ?? 0) < maxUserBytes;
 }
 
 function alone<T>(change: (transaction: OpenTransaction) => T | Promise<T>): Work {
@@ -41,8 +49,10 @@ function alone<T>(change: (transaction: OpenTransaction) => T | Promise<T>): Wor
 
 const maxWaiting = 10_000;
 const maxBatch = 1_000;
-/** What a database takes well within the time it is given. */
-const maxBatchBytes = 4 * 1024 * 1024;
+/** What a database takes well within the time it is given, and SQLite without keeping everybody else waiting. */
+const maxBatchBytes = 1024 * 1024;
+/** One user's share of that: what others post goes with the next transaction, however much of one user's waits. */
+const maxUserBytes = maxBatchBytes / 2;
 const maxWaitingBytes = 64 * 1024 * 1024;
 /** Whoever waits for longer, behind a database that is slow, has mostly given up; what is done for them keeps the others waiting. */
 const maxWaitMs = 5_000;
@@ -55,8 +65,8 @@ export class Writer {
   readonly #clock: Clock;
   #tag: string;
   readonly #queue: Unit[] = [];
-  /** Where jobs are added, by their batch. */
-  readonly #open = new Map<Work, Unit | undefined>();
+  /** Units that wait, by their batch, in the order of their turns. */
+  readonly #open = new Map<Work, Unit[]>();
   readonly #listeners = new Set<(events: readonly EventRecord[]) => void>();
   /** Whether the database refused the last transaction: it is full, for example. */
   #refused = false;
@@ -91,10 +101,16 @@ export class Writer {
   writeBatch<Value, Known, Result>(batch: Batch<Value, Known, Result>, value: Value, caller: Caller | null): Promise<Result> {
     return this.#add(
       () => {
-        const open = this.#open.get(batch);
-        if (open && open.jobs.length < maxBatch && open.size < maxBatchBytes) return open;
-        const unit = this.#newUnit(batch);
-        this.#open.set(batch, unit);
+        let waiting = this.#open.get(batch);
+        if (!waiting) {
+          waiting = [];
+          this.#open.set(batch, waiting);
+        }
+        let unit = waiting.find((each) => hasRoom(each, caller));
+        if (!unit) {
+          unit = this.#newUnit(batch);
+          waiting.push(unit);
+        }
         return unit;
       },
       value,
@@ -134,7 +150,7 @@ export class Writer {
   }
 
   #newUnit(work: Work): Unit {
-    const unit: Unit = { work, jobs: [], size: 0 };
+    const unit: Unit = { work, jobs: [], size: 0, sizeOf: new Map() };
     this.#queue.push(unit);
     return unit;
   }
@@ -148,6 +164,7 @@ export class Writer {
       const size = unit.work.sizeOf(value as never);
       unit.jobs.push({ value, caller, addedAt: this.#clock.monotonic(), resolve, reject });
       unit.size += size;
+      if (caller) unit.sizeOf.set(caller.userId, (unit.sizeOf.get(caller.userId) ?? 0) + size);
       this.#waitingBytes += size;
       this.#draining ??= this.#run();
     });
@@ -175,8 +192,8 @@ export class Writer {
   /** Whose turn it is; whoever has waited too long for it is refused. */
   #next(): Unit | undefined {
     for (let unit = this.#queue.shift(); unit; unit = this.#queue.shift()) {
-      // Not removed. Why: src/README.md, 2026-11-24.
-      if (this.#open.get(unit.work) === unit) this.#open.set(unit.work, undefined);
+      const waiting = this.#open.get(unit.work);
+      if (waiting?.[0] === unit) waiting.shift();
       this.#forget(unit);
       const { jobs } = unit;
       while (jobs[0] && this.#refuseLate(jobs[0])) jobs.shift();
@@ -278,6 +295,6 @@ export class Writer {
   /** What failed together is tried one by one, so that one job cannot fail its neighbours. */
   async #refuse({ work, jobs }: Unit, error: unknown): Promise<void> {
     if (jobs.length === 1 || error instanceof AppError) for (const job of jobs) job.reject(error);
-    else for (const job of jobs) if (!this.#refuseLate(job)) (await this.#commit({ work, jobs: [job], size: 0 }))();
+    else for (const job of jobs) if (!this.#refuseLate(job)) (await this.#commit({ work, jobs: [job], size: 0, sizeOf: new Map() }))();
   }
 }

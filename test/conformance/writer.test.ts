@@ -243,11 +243,31 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
   test("gives a transaction no more bytes than the database takes in its time", async () => {
     const commits: number[] = [];
     node.writer.onCommit((events) => commits.push(events.at(-1)?.seq ?? 0));
-    const megabyte = "x".repeat(1024 * 1024);
-    const written = await Promise.all(upTo(10).map((turn) => note(`${turn} ${megabyte}`)));
+    const quarter = "x".repeat(256 * 1024);
+    const written = await Promise.all(upTo(10).map((turn) => note(`${turn} ${quarter}`)));
     expect(written).toEqual(upTo(10));
-    // The one that reaches 4 MiB is the last of its transaction.
+    // The one that reaches 1 MiB is the last of its transaction.
     expect(commits).toEqual([4, 8, 10]);
+  });
+
+  test("writes what others post with the next transaction, however much of one user's waits, and each user's in order", async () => {
+    const [one, two] = await node.writer.write(async (transaction) => {
+      const add = async (name: string) => {
+        const user = { username: name, username_key: name, password_hash: "none", admin: false, created_at: 0 };
+        const user_id = await transaction.insert(UserEntity, user);
+        const sessionId = await transaction.insert(SessionEntity, { user_id, created_at: 0, expires_at: 1 });
+        return { userId: user_id, username: name, admin: false, sessionId, expiresAt: 1 };
+      };
+      return [await add("one"), await add("two")];
+    });
+    const large = "x".repeat(200 * 1024);
+    const flood = upTo(12).map((turn) => node.writer.writeBatch(notes, `${turn} ${large}`, one ?? null));
+    const others = ["a", "b"].map((text) => node.writer.writeBatch(notes, text, two ?? null));
+    const small = node.writer.writeBatch(notes, "the last of one's", one ?? null);
+    // Three of the flood fill its share of a transaction.
+    expect(await Promise.all(others)).toEqual([4, 5]);
+    expect(await Promise.all(flood)).toEqual([1, 2, 3, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    expect(await small).toBe(15);
   });
 
   test("answers everybody who waits when the database is closed under it", async () => {
