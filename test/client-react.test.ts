@@ -112,13 +112,20 @@ test("useMessages reads older pages on demand, without holes", async () => {
   const dot = await signUpClient(server, "dot");
   const { id } = await dot.channel.post({ title: "pages" });
   for (let count = 0; count < 120; count += 1) await dot.message.post({ channel_id: id, message_text: String(count) });
-  const hook = renderHook(createKeenchatClient({ url: server.restUrl }), () => useMessages(id));
+  let olderPages = 0;
+  const counting: typeof fetch = async (input, init) => {
+    const response = await fetch(input, init);
+    if (String(input).includes("before")) olderPages += 1;
+    return response;
+  };
+  const hook = renderHook(createKeenchatClient({ url: server.restUrl, fetch: counting }), () => useMessages(id));
   const newest = await hook.values.take("the newest page", ({ status }) => status === "loaded");
   expect(texts(newest.messages)).toEqual(Array.from({ length: 50 }, (_, index) => String(70 + index)));
   const { loadOlder } = hook.current;
   // The second call waits for the page that the first one reads.
   void loadOlder();
   await loadOlder();
+  expect(olderPages).toBe(1);
   await hook.values.take("the second page", ({ messages, loadingOlder }) => messages.length === 100 && !loadingOlder);
   await loadOlder();
   await expect.poll(() => hook.current.messages.length).toBe(120);
