@@ -30,6 +30,8 @@ const visibleRows = Object.fromEntries(
 );
 
 const tables = {
+  // The command line loads migrations as this process does. Its own way takes their default export, and they have none.
+  dynamicImportProvider: (id: string) => import(id),
   entities,
   // Rows have the names of the wire, from the database to the client.
   namingStrategy: EntityCaseNamingStrategy,

@@ -1,12 +1,11 @@
-// For MikroORM's own command line: `npm run migrate`, `npx mikro-orm migration:create`. JavaScript, so that it is found without options
-// and without a loader of TypeScript, which would read the migrations in its own way.
+/** For MikroORM's own command line: `npm run migrate`, `npx mikro-orm migration:create`. */
 import process from "node:process";
 import { ConfigError, configExitCode, readConfig } from "./src/config.ts";
 import { postgresOptions, sqliteOptions } from "./src/db/options.ts";
 import { holdSqliteFile } from "./src/db/sqlite-file.ts";
 
 /** Keeps the file locked until the process ends. */
-let held;
+let held: ReturnType<typeof holdSqliteFile> | undefined;
 
 function readOptions() {
   const { database } = readConfig(process.env);
