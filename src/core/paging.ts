@@ -68,9 +68,12 @@ async function readRows<Shape extends Resource>(read: Read, query: PageQuery<Sha
 }
 
 /** Bytes of a row's JSON. Nearly every row is so small that its exact size does not matter. */
-function sizeOf(row: object): number {
+function sizeOf<Row extends object>(row: Row): number {
   let characters = 0;
-  for (const value of Object.values(row)) if (typeof value === "string") characters += value.length;
+  for (const column in row) {
+    const value = row[column];
+    if (typeof value === "string") characters += value.length;
+  }
   const most = characters * maxBytesPerCharacter + bytesBesideTexts;
   return most * rowsAtOnce < maxPageBytes ? most : Buffer.byteLength(JSON.stringify(row));
 }
