@@ -3,6 +3,15 @@
  * @type {import("dependency-cruiser").IConfiguration}
  */
 
+/** A wing of the transports, and the other wings that it may import. */
+function wing(name, ...others) {
+  return {
+    name: `transports-${name}`,
+    from: `^src/transports/${name}/`,
+    to: [`^src/transports/(${[name, ...others].join("|")})/`, "^src/api\\.ts$", "^src/core/", "^src/config\\.ts$"],
+  };
+}
+
 /** Each place, and the places it may import. `$1` is the feature a module belongs to. */
 const arrows = [
   { name: "server", from: "^src/server\\.ts$", to: ["^src/(keenchat|config)\\.ts$", "^src/core/"] },
@@ -15,7 +24,19 @@ const arrows = [
     from: "^src/features/([^/]+)/",
     to: ["^src/core/", "^src/features/$1/", "^src/features/[^/]+/[^/]+\\.(entity|queries)\\.ts$"],
   },
-  { name: "transports", from: "^src/transports/", to: ["^src/transports/", "^src/api\\.ts$", "^src/core/", "^src/config\\.ts$"] },
+  // The two entry points of the ports; behind them a wing each, in the order in which they may import each other.
+  {
+    name: "transports",
+    from: "^src/transports/[^/]+$",
+    to: ["^src/transports/", "^src/api\\.ts$", "^src/core/", "^src/config\\.ts$"],
+  },
+  wing("calls"),
+  wing("http"),
+  wing("socket", "http"),
+  wing("rest", "calls", "http", "socket"),
+  wing("trpc", "calls", "http", "socket"),
+  wing("shim", "calls", "http", "socket"),
+  wing("pages", "calls", "http", "socket", "rest", "shim"),
   { name: "db", from: "^src/db/", to: ["^src/db/", "^src/features/[^/]+/[^/]+\\.entity\\.ts$", "^src/core/", "^src/config\\.ts$"] },
   { name: "bus", from: "^src/bus/", to: ["^src/bus/", "^src/core/", "^src/config\\.ts$"] },
 ];

@@ -4,7 +4,7 @@ import { MemoryBuses } from "../src/bus/memory.ts";
 import type { Bus } from "../src/core/bus.ts";
 import { Peers } from "../src/core/peers.ts";
 import { ChannelPresence } from "../src/features/presence/presence.ts";
-import { Addresses } from "../src/transports/addresses.ts";
+import { Addresses } from "../src/transports/socket/addresses.ts";
 import { TestClock } from "./support/clock.ts";
 
 const ignore = () => {};

@@ -1,7 +1,7 @@
 /** Owns which handler a request goes to, on either port. */
 import { AppError } from "../core/errors.ts";
-import { type Exchange, type HttpHandler, methodNotAllowed, sendOptions } from "./http.ts";
-import type { Web } from "./web.ts";
+import { type Exchange, type HttpHandler, methodNotAllowed, sendOptions } from "./http/http.ts";
+import type { Web } from "./pages/web.ts";
 
 export interface SiteOptions {
   /** Answers to GET at one path of one segment; they need no token and look at none. */

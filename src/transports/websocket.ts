@@ -6,15 +6,15 @@ import { WebSocketServer } from "ws";
 import { AppError, describeError } from "../core/errors.ts";
 import { nextRequestId } from "../core/random.ts";
 import { maxSentBytes } from "../core/sizes.ts";
-import { checkHost, parseTarget, readToken, type Target } from "./gate.ts";
-import { PlainSocket } from "./plain.ts";
-import { refuseSocket } from "./refusal.ts";
-import { readReading } from "./shim.ts";
-import { Connection, type Protocol, type SocketOptions, type Upgrade } from "./socket.ts";
-import type { SocketIo } from "./socket-io.ts";
-import { announcesParams, isTrpcFrame } from "./trpc-frames.ts";
-import { TrpcSocket } from "./trpc-ws.ts";
-import { isUnderWay } from "./turns.ts";
+import { checkHost, parseTarget, readToken, type Target } from "./http/gate.ts";
+import { refuseSocket } from "./http/refusal.ts";
+import { isUnderWay } from "./http/turns.ts";
+import { PlainSocket } from "./shim/plain.ts";
+import { readReading } from "./shim/shim.ts";
+import type { SocketIo } from "./shim/socket-io.ts";
+import { Connection, type Protocol, type SocketOptions, type Upgrade } from "./socket/socket.ts";
+import { announcesParams, isTrpcFrame } from "./trpc/trpc-frames.ts";
+import { TrpcSocket } from "./trpc/trpc-ws.ts";
 
 export interface WebSocketOptions extends SocketOptions {
   readonly socketIo: SocketIo;

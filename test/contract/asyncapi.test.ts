@@ -4,7 +4,7 @@ import { Ajv } from "ajv";
 import formats from "ajv-formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { catalogue } from "../../src/api.ts";
-import { answers, commands } from "../../src/transports/commands.ts";
+import { answers, commands } from "../../src/transports/shim/commands.ts";
 import { request } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { Inbox } from "../support/wait.ts";

@@ -1,7 +1,7 @@
 /** Nothing that HTTP can carry makes the server fail, or say what it should not. `FUZZ_SEED` and `FUZZ_RUNS` repeat or lengthen a run. */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { definitions } from "../../src/transports/procedures.ts";
+import { definitions } from "../../src/transports/calls/procedures.ts";
 import { type Answer, request, signUp } from "../support/http.ts";
 import { operations } from "../support/openapi.ts";
 import { startServer, type TestServer } from "../support/server.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { routes } from "../../src/transports/routes.ts";
+import { routes } from "../../src/transports/rest/routes.ts";
 import { request } from "../support/http.ts";
 import { document, holdAgainstDocument, operations, unseen, validator } from "../support/openapi.ts";
 import { startServer, type TestServer } from "../support/server.ts";

@@ -1,8 +1,8 @@
 /** `/docs` as it is served: every page, what it may load, and where its links lead. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { catalogue } from "../../src/api.ts";
-import { answers, commands } from "../../src/transports/commands.ts";
-import { routes } from "../../src/transports/routes.ts";
+import { routes } from "../../src/transports/rest/routes.ts";
+import { answers, commands } from "../../src/transports/shim/commands.ts";
 import { type Answer, request } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 

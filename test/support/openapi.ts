@@ -2,7 +2,7 @@
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import { openApiDocument } from "../../src/transports/openapi.ts";
+import { openApiDocument } from "../../src/transports/pages/openapi.ts";
 
 interface Response {
   readonly headers?: Record<string, { $ref?: string; required?: boolean }>;

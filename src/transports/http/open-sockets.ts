@@ -1,0 +1,118 @@
+/** Owns the TCP connections of both ports: those whose client has stopped are ended, and what waits for clients has a limit in all. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Clock } from "../../core/clock.ts";
+import type { Origin } from "../../core/context.ts";
+import { AppError } from "../../core/errors.ts";
+
+const sweepMs = 5_000;
+/** A connection on which nothing has ever been sent. Browsers open some in advance, and open others where these are gone. */
+const firstByteMs = 15_000;
+/** An answer of which nothing has been taken. */
+const unreadMs = 30_000;
+/** What may wait for the clients of one address, and for all of them. */
+const unreadBytesPerAddress = 16 * 1024 * 1024;
+const unreadBytes = 128 * 1024 * 1024;
+/** How long a count of it is good. */
+const countedMs = 50;
+
+interface Open {
+  /** Monotonic milliseconds, as all times here. */
+  readonly openedAt: number;
+  /** The answers that are still to come on it. */
+  readonly answers: ServerResponse[];
+  /** Set once it is no longer HTTP's. */
+  upgradedFrom: string | undefined;
+  /** How many bytes its client had taken when this last changed. */
+  taken: number;
+  movedAt: number;
+}
+
+function isStream(response: ServerResponse): boolean {
+  return String(response.getHeader("Content-Type")).startsWith("text/event-stream");
+}
+
+export class OpenSockets {
+  readonly #clock: Clock;
+  readonly #originOf: (request: IncomingMessage) => Origin;
+  readonly #open = new Map<Socket, Open>();
+  readonly #stopSweep: () => void;
+  #counted: { at: number; all: number; byAddress: ReadonlyMap<string, number> } = {
+    at: Number.NEGATIVE_INFINITY,
+    all: 0,
+    byAddress: new Map(),
+  };
+
+  constructor(clock: Clock, originOf: (request: IncomingMessage) => Origin) {
+    this.#clock = clock;
+    this.#originOf = originOf;
+    this.#stopSweep = clock.every(sweepMs, () => this.#sweep());
+  }
+
+  add(socket: Socket): void {
+    const now = this.#clock.monotonic();
+    this.#open.set(socket, { openedAt: now, answers: [], upgradedFrom: undefined, taken: 0, movedAt: now });
+    socket.once("close", () => this.#open.delete(socket));
+  }
+
+  /** An answer is to come on its request's connection. */
+  expect(response: ServerResponse): void {
+    // Not one set of all answers. Why: src/README.md, 2026-11-24.
+    const answers = this.#open.get(response.req.socket)?.answers ?? [];
+    answers.push(response);
+    response.once("close", () => answers.splice(answers.indexOf(response), 1));
+  }
+
+  /** From now on its protocol has its own heartbeat. */
+  upgrade(request: IncomingMessage): void {
+    const open = this.#open.get(request.socket);
+    if (open) open.upgradedFrom = this.#originOf(request).address;
+  }
+
+  /** @throws AppError where so much waits for clients that there should be no more of it. */
+  admit(address: string): void {
+    const now = this.#clock.monotonic();
+    if (now - this.#counted.at > countedMs) this.#count(now);
+    if ((this.#counted.byAddress.get(address) ?? 0) > unreadBytesPerAddress)
+      throw new AppError("TOO_MANY_REQUESTS", "Too many answers to this address have not been read.", { retryAfterSeconds: 1 });
+    if (this.#counted.all > unreadBytes)
+      throw new AppError("SERVICE_UNAVAILABLE", "Too many answers have not been read.", { retryAfterSeconds: 1 });
+  }
+
+  /** The server stops: what has sent nothing yet is ended, and what is answered ends with that. */
+  stop(): void {
+    this.#stopSweep();
+    for (const [socket, { answers }] of this.#open) {
+      // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
+      if (socket.bytesRead === 0) socket.destroy();
+      // Whose answer says nothing of it would send the next request into a closed connection.
+      for (const answer of answers) answer.shouldKeepAlive = false;
+    }
+  }
+
+  #count(now: number): void {
+    const byAddress = new Map<string, number>();
+    let all = 0;
+    for (const [{ writableLength }, { answers, upgradedFrom }] of this.#open) {
+      if (writableLength === 0) continue;
+      all += writableLength;
+      const address = upgradedFrom ?? (answers[0] && this.#originOf(answers[0].req).address) ?? "";
+      byAddress.set(address, (byAddress.get(address) ?? 0) + writableLength);
+    }
+    this.#counted = { at: now, all, byAddress };
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    for (const [socket, open] of this.#open) {
+      const { writableLength } = socket;
+      const taken = socket.bytesWritten - writableLength;
+      if (writableLength === 0 || taken !== open.taken) open.movedAt = now;
+      open.taken = taken;
+      if (open.upgradedFrom !== undefined) continue;
+      // A stream of events has a feed, which gives its reader more time.
+      const unread = now - open.movedAt >= unreadMs && !open.answers.some(isStream);
+      if (unread || (socket.bytesRead === 0 && now - open.openedAt >= firstByteMs)) socket.destroy();
+    }
+  }
+}

@@ -1,0 +1,70 @@
+/** Owns where a request comes from: its address, seen through trusted proxies, and whether it was made on this machine. */
+import type { IncomingMessage } from "node:http";
+import { BlockList, isIP, isIPv6 } from "node:net";
+import { plainAddress } from "../../core/address.ts";
+import type { Origin } from "../../core/context.ts";
+
+function family(address: string): "ipv4" | "ipv6" {
+  return isIPv6(address) ? "ipv6" : "ipv4";
+}
+
+/** Of an address as `plainAddress` or a URL writes it. */
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
+
+/** Whether `Host` names this machine: a proxy that passes on its own is told from somebody who sits here. */
+function namesLoopback(host: string | undefined): boolean {
+  const name = URL.parse(`http://${host}`)?.hostname ?? "";
+  return name === "localhost" || name === "[::1]" || (isIP(name) === 4 && isLoopback(name));
+}
+
+function isForwarding(header: string): boolean {
+  return header === "forwarded" || header === "via" || header === "x-real-ip" || header.startsWith("x-forwarded-");
+}
+
+/** Made on this machine, as far as can be told: a proxy that says nothing of itself speaks HTTP/1.0, or names the host its clients ask for. */
+function isLocal({ headers, httpVersion }: IncomingMessage, remote: string): boolean {
+  return isLoopback(remote) && httpVersion === "1.1" && namesLoopback(headers.host) && !Object.keys(headers).some(isForwarding);
+}
+
+/** The address of a hop, which some proxies write with a port: `192.0.2.1:443`, `[2001:db8::1]:443`. Undefined where it is none. */
+function addressOfHop(text: string): string | undefined {
+  const hop = text.trim();
+  const bare = hop.startsWith("[") ? hop.slice(1, hop.indexOf("]")) : isIP(hop) === 0 ? hop.split(":", 1)[0] : hop;
+  return bare !== undefined && isIP(bare) !== 0 ? plainAddress(bare) : undefined;
+}
+
+/** Tells which addresses are those of trusted proxies. */
+export function createTrust(trustedProxies: readonly string[]): (address: string) => boolean {
+  const trusted = new BlockList();
+  for (const proxy of trustedProxies) {
+    const [written = "", prefix] = proxy.split("/");
+    const address = plainAddress(written);
+    if (prefix === undefined) trusted.addAddress(address, family(address));
+    else trusted.addSubnet(written, Number(prefix), family(written));
+  }
+  return (address) => trusted.check(address, family(address));
+}
+
+/** The address of the peer itself, be it a proxy's. */
+export function peerAddress(request: IncomingMessage): string {
+  return plainAddress(request.socket.remoteAddress ?? "0.0.0.0");
+}
+
+/** Tells where requests come from, believing `X-Forwarded-For` only as far as trusted proxies wrote it. */
+export function createOriginReader(isTrusted: (address: string) => boolean): (request: IncomingMessage) => Origin {
+  return (request) => {
+    const remote = peerAddress(request);
+    const forwardedFor = request.headers["x-forwarded-for"];
+    if (forwardedFor === undefined) return { address: remote, local: isLocal(request, remote) };
+    const hops = [forwardedFor].flat().join(",").split(",");
+    let address = remote;
+    while (isTrusted(address)) {
+      const hop = addressOfHop(hops.pop() ?? "");
+      if (hop === undefined) break;
+      address = hop;
+    }
+    return { address, local: false };
+  };
+}

@@ -1,0 +1,14 @@
+/** Owns what a load balancer asks: is the process alive, can it serve. */
+import type { Read } from "../../core/context.ts";
+import { AppError } from "../../core/errors.ts";
+
+/** Whether the database answers, and takes changes. @throws AppError SERVICE_UNAVAILABLE with the reason. */
+export async function checkReady(read: Read, checkWrites: () => Promise<void>): Promise<void> {
+  try {
+    await read.get("select id from counter where id = 1", []);
+    await checkWrites();
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause;
+    throw new AppError("SERVICE_UNAVAILABLE", "The database does not answer.", { cause, retryAfterSeconds: 1 });
+  }
+}

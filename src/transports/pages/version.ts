@@ -1,0 +1,4 @@
+/** Owns the version that the documents name: the package's own. */
+import { readFileSync } from "node:fs";
+
+export const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as { version: string };

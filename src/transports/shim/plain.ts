@@ -1,0 +1,45 @@
+/** Owns the plain WebSocket of the compatibility shim: named events as JSON text frames. It knows no event of the log by name. */
+import { plainWire } from "../../core/events/wires.ts";
+import type { Connection, Protocol } from "../socket/socket.ts";
+import { type Reading, Shim } from "./shim.ts";
+
+/** A frame as a client sends it: `{"event":…,"data":…}`. */
+function parseFrame(data: Buffer): { event: string; data: unknown } | undefined {
+  try {
+    const frame: unknown = JSON.parse(data.toString("utf8"));
+    if (typeof frame === "object" && frame !== null && "event" in frame && typeof frame.event === "string") {
+      return { event: frame.event, data: "data" in frame ? frame.data : undefined };
+    }
+  } catch {
+    // Not JSON: told like any other frame that is none of ours.
+  }
+  return undefined;
+}
+
+export class PlainSocket implements Protocol {
+  readonly #shim: Shim<Buffer>;
+
+  constructor(connection: Connection, reading: Reading) {
+    const { options, slot, origin, requestId, token } = connection;
+    this.#shim = new Shim({ options, slot, origin, requestId, token, wire: plainWire, sink: connection, flow: connection, reading });
+  }
+
+  receive(data: Buffer, isBinary: boolean): void {
+    const frame = isBinary ? undefined : parseFrame(data);
+    if (frame) this.#shim.receive(frame.event, frame.data);
+    else this.#shim.refuseFrame();
+  }
+
+  resume(): void {
+    this.#shim.resume();
+  }
+
+  closed(): void {
+    this.#shim.close({ lingering: true });
+  }
+
+  /** The socket turned out to speak tRPC. */
+  giveWay(): void {
+    this.#shim.close({ lingering: false });
+  }
+}

@@ -1,0 +1,311 @@
+/** Owns the compatibility shim: what a plain WebSocket and a Socket.IO client have in common. An identity, a channel, a feed, and the commands of the contract. */
+
+import type { Clock } from "../../core/clock.ts";
+import type { Caller, Follow, Origin } from "../../core/context.ts";
+import { AppError, describeError } from "../../core/errors.ts";
+import type { Feed, Sink, Wire } from "../../core/events/feed.ts";
+import type { Feeds, Here } from "../../core/events/feeds.ts";
+import { createContext, type Services } from "../../core/services.ts";
+import { callProcedure } from "../calls/procedures.ts";
+import { single, type Target } from "../http/gate.ts";
+import { fromQuery } from "../http/url-fields.ts";
+import { closeCodes, type Slot } from "../socket/connections.ts";
+import { CommandQueue, type Flow } from "./command-queue.ts";
+import { isCommand } from "./commands.ts";
+
+/** What a socket's URL says of its reading; the procedure's schema judges it. */
+export interface Reading {
+  readonly cursor: string | undefined;
+  readonly channelIds: unknown;
+}
+
+/** @throws AppError BAD_REQUEST where a parameter is repeated. */
+export function readReading(query: Target["query"]): Reading {
+  return { cursor: single(query, "cursor"), channelIds: fromQuery(query, "channel_id", "numbers") };
+}
+
+export interface ShimOptions<Frame> {
+  readonly options: {
+    readonly services: Services;
+    readonly feeds: Feeds;
+    readonly clock: Clock;
+    readonly onError: (error: unknown, requestId: string) => void;
+  };
+  readonly slot: Slot;
+  readonly origin: Origin;
+  readonly requestId: string;
+  readonly wire: Wire<Frame>;
+  readonly sink: Sink<Frame>;
+  readonly reading: Reading;
+  /** The token of the opening, whatever the client gave for one; undefined: none. */
+  readonly token: unknown;
+  /** Where the client's side can be made to wait. */
+  readonly flow?: Flow;
+}
+
+export interface Refusal {
+  readonly error: string;
+  readonly code: string;
+}
+
+/** Answers the client that asked for it, once its command was carried out or refused. */
+export type Acknowledge = (outcome: { readonly ok: true } | Refusal) => void;
+
+const identifyWithinMs = 10_000;
+const errorWindowMs = 10_000;
+const maxErrors = 20;
+/** Longer than any text that a command makes sense with. */
+const maxTextLength = 2_048;
+const nothing = "null";
+const nothingToCancel = () => {};
+
+/** The id in `{ id }` or `{ channel_id }`, as the client sent it; the procedure's schema judges it. */
+function field(data: unknown, name: string): unknown {
+  return typeof data === "object" && data !== null && Object.hasOwn(data, name) ? (data as Record<string, unknown>)[name] : undefined;
+}
+
+/** As much of what a client sent as a command may need: nothing else waits with it. */
+function compact(data: unknown): unknown {
+  if (typeof data === "string") return data.length > maxTextLength ? "" : data;
+  if (typeof data !== "object" || data === null) return data;
+  const short = (value: unknown) => (typeof value === "number" || value === null ? value : undefined);
+  return { id: short(field(data, "id")), channel_id: short(field(data, "channel_id")) };
+}
+
+export class Shim<Frame> {
+  readonly #given: ShimOptions<Frame>;
+  /** Where the feed begins; a cursor given at the opening is honoured once. */
+  #cursor: string | undefined;
+  #feed: Feed<Frame> | undefined;
+  #opening: Promise<void> | undefined;
+  #caller: Caller | null = null;
+  #channelId: number | null = null;
+  #leave: ((options?: { lingering?: boolean }) => void) | undefined;
+  #typing: Set<number> | undefined;
+  #errors: number[] = [];
+  /** What a client sends first happens first. */
+  readonly #commands: CommandQueue;
+  #closed = false;
+  #cancelWait = nothingToCancel;
+
+  constructor(given: ShimOptions<Frame>) {
+    this.#given = given;
+    this.#cursor = given.reading.cursor;
+    this.#commands = new CommandQueue(given.flow);
+    const { token, options } = given;
+    if (token === undefined) this.#beNobody();
+    else {
+      const here = options.feeds.here();
+      this.#commands.add("", () => this.#arrive(token, here));
+    }
+  }
+
+  /** The socket has room again. */
+  resume(): void {
+    this.#feed?.resume();
+  }
+
+  receive(event: string, data: unknown, acknowledge?: Acknowledge): void {
+    const needed = compact(data);
+    const run = async () => {
+      if (this.#closed) return;
+      try {
+        const refusal = await this.#carryOut(event, needed);
+        acknowledge?.(refusal ?? { ok: true });
+      } catch (error) {
+        this.#fail(error, acknowledge);
+      }
+    };
+    if (!this.#commands.add(typeof needed === "string" ? needed : "", run))
+      this.#fail(new AppError("TOO_MANY_REQUESTS", "Too many commands wait."), acknowledge);
+  }
+
+  refuseFrame(acknowledge?: Acknowledge): void {
+    this.#fail(new AppError("BAD_REQUEST", 'Send frames like {"event":"identify","data":"TOKEN"}.'), acknowledge);
+  }
+
+  close(options: { lingering: boolean }): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelWait();
+    this.#feed?.close();
+    this.#withdraw(options);
+  }
+
+  /** Sends to this client alone; `payload` is JSON. */
+  #emit(event: string, payload: string): void {
+    const { sink, wire } = this.#given;
+    sink.write(wire.encode(event, payload));
+  }
+
+  #fail(error: unknown, acknowledge?: Acknowledge): void {
+    const { message, code } = describeError(error);
+    const { slot, options, requestId } = this.#given;
+    if (code === "INTERNAL_SERVER_ERROR") options.onError(error, requestId);
+    if (this.#closed) return;
+    const refusal: Refusal = { error: message, code };
+    this.#emit("error", JSON.stringify(refusal));
+    acknowledge?.(refusal);
+    const now = options.clock.monotonic();
+    this.#errors = [...this.#errors.filter((at) => now - at < errorWindowMs), now];
+    if (this.#errors.length > maxErrors) slot.end(closeCodes.abuse, "too many errors");
+  }
+
+  /** A client that brings a token reads nothing before it is known for whom, and misses nothing that comes meanwhile. */
+  async #arrive(token: unknown, here: Here): Promise<void> {
+    try {
+      await this.#identify(token, here);
+      if (!this.#caller && !this.#closed) this.#beNobody(here);
+    } catch (error) {
+      this.#fail(error);
+      // It comes back with the same token: a feed opened for nobody would use up its cursor.
+      this.#given.slot.end(closeCodes.goingAway, "the token could not be verified");
+    }
+  }
+
+  /** Without an identity: reads what anybody may, or has a while to identify. */
+  #beNobody(here?: Here): void {
+    const { options, slot } = this.#given;
+    if (options.services.rules.anonymousRead) this.#follow(here);
+    else this.#cancelWait = options.clock.after(identifyWithinMs, () => slot.end(closeCodes.abuse, "not identified"));
+  }
+
+  /** Without a cursor the feed begins at `here`, or now. */
+  #follow(here?: Here): void {
+    this.#opening ??= this.#open(here).catch((error: unknown) => {
+      this.#fail(error);
+      const refused = describeError(error).code === "BAD_REQUEST";
+      this.#given.slot.end(refused ? closeCodes.abuse : closeCodes.goingAway, "no events to follow");
+    });
+  }
+
+  /** The procedure checks the filter and the right to read; the feed does the rest. */
+  async #open(here?: Here): Promise<void> {
+    const { options, wire, sink, reading, origin } = this.#given;
+    const input = { channel_id: reading.channelIds, lastEventId: this.#cursor };
+    this.#cursor = undefined;
+    const { channels, cursor } = (await this.#call("events", input)) as Follow<unknown>;
+    this.#feed = await options.feeds.open({ wire, sink, channels, announce: cursor !== undefined, address: origin.address }, cursor, here);
+    if (this.#closed) this.#feed.close();
+  }
+
+  /** Resolves to the refusal that the client has been told in its own event, if there was one. */
+  async #carryOut(event: string, data: unknown): Promise<Refusal | undefined> {
+    if (!isCommand(event)) throw new AppError("BAD_REQUEST", "There is no such event to send.");
+    switch (event) {
+      case "connection":
+        await this.#ready();
+        return;
+      case "identify":
+        return this.#identify(data);
+      case "unidentify":
+        await this.#unidentify();
+        return;
+      case "change channel":
+        await this.#changeChannel(data === null ? null : field(data, "id"));
+        return;
+      case "start typing":
+      case "stop typing":
+        await this.#type(event, field(data, "channel_id"));
+        return;
+    }
+  }
+
+  async #ready(): Promise<void> {
+    if (!this.#opening) throw new AppError("UNAUTHORIZED");
+    await this.#opening;
+    this.#feed?.requestReady();
+  }
+
+  async #identify(token: unknown, here?: Here): Promise<Refusal | undefined> {
+    const { options, slot } = this.#given;
+    let caller: Caller;
+    try {
+      if (typeof token !== "string") throw new AppError("UNAUTHORIZED", "The token is no text.");
+      caller = await options.services.tokens.verify(token);
+    } catch (error) {
+      const { message, code } = describeError(error);
+      if (code !== "UNAUTHORIZED") throw error;
+      if (this.#closed) return;
+      this.#emit("identity failure", nothing);
+      return { error: message, code };
+    }
+    if (this.#closed) return;
+    if (this.#caller && this.#caller.userId !== caller.userId) this.#withdraw();
+    this.#caller = caller;
+    slot.identify(caller);
+    this.#cancelWait();
+    this.#emit("identified", nothing);
+    this.#follow(here);
+    await this.#opening;
+  }
+
+  async #unidentify(): Promise<void> {
+    const { slot, options } = this.#given;
+    this.#withdraw();
+    this.#caller = null;
+    slot.identify(null);
+    if (options.services.rules.anonymousRead) return;
+    this.#feed?.close();
+    this.#feed = undefined;
+    this.#opening = undefined;
+    this.#cancelWait();
+    this.#beNobody();
+  }
+
+  #identified(): Caller {
+    if (!this.#caller) throw new AppError("UNAUTHORIZED", "Please identify first.");
+    return this.#caller;
+  }
+
+  #call(path: string, input: unknown): Promise<unknown> {
+    const { options, origin, requestId } = this.#given;
+    return callProcedure(path, createContext(options.services, { caller: this.#caller, origin, requestId }), async () => input);
+  }
+
+  async #changeChannel(id: unknown): Promise<void> {
+    const { userId } = this.#identified();
+    const { presence } = this.#given.options.services;
+    if (id === null) {
+      this.#leaveChannel();
+      return;
+    }
+    const now = (await this.#call("channel.users", { id })) as { channel_id: number; users: number[] };
+    if (this.#closed || id === this.#channelId) {
+      this.#emit("channel movement", JSON.stringify(now));
+      return;
+    }
+    this.#leaveChannel();
+    this.#channelId = now.channel_id;
+    this.#leave = presence.enter(now.channel_id, userId);
+    // Where another socket of this user is in there already nothing changes, and nobody would be told.
+    if (now.users.includes(userId)) this.#emit("channel movement", JSON.stringify(now));
+  }
+
+  #leaveChannel(options?: { lingering: boolean }): void {
+    if (this.#channelId !== null) this.#stopTyping(this.#channelId);
+    this.#leave?.(options);
+    this.#leave = undefined;
+    this.#channelId = null;
+  }
+
+  /** Takes the identity back from everything it was seen in. */
+  #withdraw(options?: { lingering: boolean }): void {
+    for (const channelId of this.#typing ?? []) this.#stopTyping(channelId);
+    this.#leaveChannel(options);
+  }
+
+  #stopTyping(channelId: number): void {
+    if (this.#typing?.delete(channelId) && this.#caller) this.#given.options.services.presence.stopTyping(channelId, this.#caller.userId);
+  }
+
+  async #type(event: "start typing" | "stop typing", channelId: unknown): Promise<void> {
+    this.#identified();
+    await this.#call(event === "start typing" ? "channel.startTyping" : "channel.stopTyping", { id: channelId });
+    if (event === "stop typing") this.#typing?.delete(channelId as number);
+    else {
+      this.#typing ??= new Set();
+      this.#typing.add(channelId as number);
+    }
+  }
+}

@@ -1,0 +1,245 @@
+/** Owns Socket.IO, majors 1 to 4 of its clients: the library speaks the protocol, the shim and the feed are those of the plain wire. */
+import { Server as HttpServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { Server, type Socket } from "socket.io";
+import { Decoder, Encoder, PacketType } from "socket.io-parser";
+import type { Clock } from "../../core/clock.ts";
+import { AppError, describeError } from "../../core/errors.ts";
+import type { Sink, Wire } from "../../core/events/feed.ts";
+import { nextRequestId } from "../../core/random.ts";
+import { maxSentBytes } from "../../core/sizes.ts";
+import { parseTarget, readToken } from "../http/gate.ts";
+import { type Exchange, sendOptions } from "../http/http.ts";
+import { type CloseCode, closeCodes, type Slot } from "../socket/connections.ts";
+import { FrameRate } from "../socket/frame-rate.ts";
+import type { SocketOptions } from "../socket/socket.ts";
+import { type Acknowledge, readReading, Shim } from "./shim.ts";
+
+const heartbeatMs = 15_000;
+const connectWithinMs = 10_000;
+const closeGraceMs = 1_500;
+/** Who goes on asking without taking the answers is too slow: the library does not stop to read, and keeps what it cannot send. */
+const maxUnsentChars = 256 * 1024;
+
+/** What the library leaves untyped: its engine, and a transport's readiness. */
+interface Engine {
+  handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  close(): void;
+}
+interface Transport {
+  readonly name: string;
+  readonly writable: boolean;
+  on(event: "ready", listener: () => void): void;
+  readonly socket?: { close(code: number, reason: string): void; terminate(): void };
+}
+
+type Conn = Socket["conn"];
+
+/** What a packet that cannot be read is passed on as, in the place of an event; a client may send the same name, to the same end. */
+const brokenFrame = "\0broken frame";
+/** The number of an event that asks to be acknowledged, in front of what cannot be read of it. */
+const acknowledgedEvent = /^(?:2|5\d{1,2}-)(\d{1,15})/;
+
+/** The library's own ends the connection over a packet it cannot read. */
+class PatientDecoder extends Decoder {
+  #connecting = true;
+
+  override add(packet: unknown): void {
+    const connecting = this.#connecting;
+    this.#connecting = false;
+    try {
+      super.add(packet);
+    } catch {
+      // What is left of a packet in parts would make those after it unreadable, too.
+      this.destroy();
+      const text = typeof packet === "string" ? packet : "";
+      if (connecting && text.startsWith("0")) this.emitReserved("decoded", { type: PacketType.CONNECT, nsp: "/", data: noToken });
+      else {
+        const id = acknowledgedEvent.exec(text)?.[1];
+        this.emitReserved("decoded", { type: PacketType.EVENT, nsp: "/", data: [brokenFrame], ...(id && { id: Number(id) }) });
+      }
+    }
+  }
+}
+
+/** The `auth` of a client whose own is no object. */
+const noToken = { token: null };
+
+/**
+ * The token of a handshake, by the client's `auth` option or by the first request, as the client gave it.
+ * @throws AppError BAD_REQUEST where two are given and differ.
+ */
+function readHandshakeToken({ request, handshake }: Socket): unknown {
+  const auth: object = handshake.auth;
+  const given = ["token", "auth"].flatMap((name) => (Object.hasOwn(auth, name) ? [(auth as Record<string, unknown>)[name]] : []));
+  const fromRequest = readToken(request, parseTarget(request.url ?? "/").query);
+  const [token, ...others] = fromRequest === undefined ? given : [fromRequest, ...given];
+  if (others.some((other) => other !== token))
+    throw new AppError("BAD_REQUEST", "The tokens of the handshake's auth and the request differ.");
+  return token;
+}
+
+/** An event packet of Socket.IO's protocol, the same text in every version of it: encoded once, sent to all. */
+function packet(name: string, payload: string, id?: string): string {
+  return `2[${JSON.stringify(name)},${payload}${id === undefined ? "" : `,"${id}"`}]`;
+}
+
+const socketIoWire: Wire<readonly string[]> = {
+  shared: true,
+  encode: (name, payload, id) => [packet(name, payload, id)],
+  join: (frames) => frames.flat(),
+};
+
+function transportOf(conn: Conn): Transport {
+  return conn.transport as unknown as Transport;
+}
+
+/** Ends a connection whatever is left to be taken. */
+function cut(conn: Conn): void {
+  const { socket: ws } = transportOf(conn);
+  if (ws) ws.terminate();
+  else conn.close(true);
+}
+
+function endConn(conn: Conn, code: CloseCode, reason: string, clock: Clock): void {
+  const { socket: ws } = transportOf(conn);
+  // Over polling the library waits until all that is left was taken; from who takes nothing, or floods, it is taken back.
+  if (!ws) conn.close(code === closeCodes.tooSlow || code === closeCodes.abuse);
+  else ws.close(code, reason);
+  if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => cut(conn));
+}
+
+/** Whether the transport has taken everything. */
+function isFree(conn: Conn): boolean {
+  return transportOf(conn).writable && (conn as unknown as { writeBuffer: unknown[] }).writeBuffer.length === 0;
+}
+
+/** Counts what comes in and what waits to go out, the library's own answers too, from the first packet on. */
+function guard(conn: Conn, slot: Slot, { clock, limits }: SocketOptions): void {
+  const rate = new FrameRate(clock, limits.framesPerSecond);
+  conn.on("packet", () => rate.floods() && slot.end(closeCodes.abuse, "too many frames"));
+  let unsentChars = 0;
+  conn.on("packetCreate", (packet: { data?: unknown }) => {
+    unsentChars = isFree(conn) ? 0 : unsentChars + String(packet.data ?? "").length;
+    if (unsentChars <= maxUnsentChars) return;
+    // Nothing more is kept for who asks on and takes nothing, nor is it waited for.
+    delete packet.data;
+    slot.end(closeCodes.tooSlow, "too slow");
+    clock.after(closeGraceMs, () => cut(conn));
+  });
+}
+
+/** One Socket.IO client. Nothing is handed over before the transport has taken what came before: the library's own buffer has no bound. */
+function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
+  const { conn, request } = socket;
+  const sink: Sink<readonly string[]> = {
+    get backlog() {
+      return isFree(conn) ? 0 : Number.POSITIVE_INFINITY;
+    },
+    write(packets) {
+      for (const text of packets) conn.send(text, { compress: false });
+    },
+    tooSlow: () => slot.end(closeCodes.tooSlow, "too slow"),
+  };
+  const { query } = parseTarget(request.url ?? "/");
+  const shim = new Shim({
+    options,
+    slot,
+    origin: options.originOf(request),
+    requestId: nextRequestId(),
+    wire: socketIoWire,
+    sink,
+    reading: readReading(query),
+    token: readHandshakeToken(socket),
+  });
+
+  const resumeWhenReady = () => transportOf(conn).on("ready", () => shim.resume());
+  resumeWhenReady();
+  conn.on("upgrade", () => {
+    resumeWhenReady();
+    shim.resume();
+  });
+  socket.onAny((event: string, ...values: unknown[]) => {
+    const last = values.at(-1);
+    // Behind the values there is a function where the client wants an acknowledgement; a client cannot send any.
+    const acknowledge = typeof last === "function" ? (last as Acknowledge) : undefined;
+    const [data] = acknowledge ? values.slice(0, -1) : values;
+    if (event === brokenFrame) shim.refuseFrame(acknowledge);
+    else shim.receive(event, data, acknowledge);
+  });
+  socket.on("disconnect", () => {
+    shim.close({ lingering: true });
+    // There is nothing else on this connection that it could be left for.
+    conn.close();
+  });
+}
+
+/** Serves `/socket.io/` on any HTTP server, requests and upgrades alike. */
+export function createSocketIo(options: SocketOptions) {
+  const { connections, clock, originOf } = options;
+  const io = new Server({
+    parser: { Encoder, Decoder: PatientDecoder },
+    serveClient: false,
+    allowEIO3: true,
+    destroyUpgrade: false,
+    pingInterval: heartbeatMs,
+    pingTimeout: heartbeatMs,
+    connectTimeout: connectWithinMs,
+    maxHttpBufferSize: maxSentBytes,
+    perMessageDeflate: false,
+    httpCompression: false,
+  });
+  // Attached to a server that never listens: what comes in has passed our gate and is handed to the engine.
+  io.attach(new HttpServer());
+  const engine = io.engine as unknown as Engine;
+
+  /** The place of each client, from before it says what it wants; none where its address has too many. */
+  const slots = new WeakMap<Conn, Slot | undefined>();
+  io.engine.on("connection", (conn: Conn) => {
+    const end = (code: CloseCode, reason: string) => endConn(conn, code, reason, clock);
+    const slot = connections.open({ address: originOf(conn.request).address, caller: null, end });
+    slots.set(conn, slot);
+    if (!slot) {
+      end(closeCodes.abuse, "too many connections from this address");
+      return;
+    }
+    guard(conn, slot, options);
+    conn.on("close", () => slot.close());
+  });
+  io.use((socket, next) => {
+    try {
+      readHandshakeToken(socket);
+      next();
+    } catch (error) {
+      const { message, code } = describeError(error);
+      next(Object.assign(new Error(message), { data: { error: message, code } }));
+    }
+  });
+  io.on("connection", (socket) => {
+    const slot = slots.get(socket.conn);
+    if (slot) serve(socket, slot, options);
+  });
+
+  /** Refuses, before the handshake, what the shim could not make sense of after it. */
+  function check(request: IncomingMessage): void {
+    const { query } = parseTarget(request.url ?? "/");
+    readReading(query);
+    readToken(request, query);
+  }
+
+  return {
+    handle(exchange: Exchange): void {
+      if (exchange.request.method === "OPTIONS") return sendOptions(exchange, ["GET", "POST"]);
+      check(exchange.request);
+      engine.handleRequest(exchange.request, exchange.response);
+    },
+    upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+      check(request);
+      engine.handleUpgrade(request, socket, head);
+    },
+    close: () => engine.close(),
+  };
+}
+
+export type SocketIo = ReturnType<typeof createSocketIo>;

@@ -1,0 +1,59 @@
+/** Owns tRPC's subscriptions over HTTP, which tRPC's own adapter runs: each holds its connection, and ends with its session. */
+import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
+import { appRouter } from "../../api.ts";
+import { AppError } from "../../core/errors.ts";
+import { createContext, type Request, type Services } from "../../core/services.ts";
+import { streamCacheControl } from "../http/event-stream.ts";
+import { single, type Target } from "../http/gate.ts";
+import type { Exchange } from "../http/http.ts";
+import type { Connections } from "../socket/connections.ts";
+
+/** The parameters that tRPC's adapter gets to see. */
+const adapterParameters = ["batch", "input", "lastEventId"];
+/** A client that is gone without a word takes what it is sent, as far as can be told. Together with its lingering less than 35 s. */
+const renewedAfterMs = 25_000;
+
+function adapterUrl(path: string, query: Target["query"]): string {
+  const kept = adapterParameters.flatMap((name) => {
+    const value = single(query, name);
+    return value === undefined ? [] : [[name, value] as [string, string]];
+  });
+  return `/trpc/${encodeURIComponent(path)}?${new URLSearchParams(kept)}`;
+}
+
+/** @throws AppError TOO_MANY_REQUESTS where its address has too many connections. */
+export async function streamSubscription(
+  { request, response, target }: Exchange,
+  path: string,
+  asked: Omit<Request, "socket" | "stream">,
+  { services, connections }: { services: Services; connections: Connections },
+): Promise<void> {
+  // Destroyed, not ended: the adapter stops its generator only where the answer was cut.
+  const end = () => response.destroy();
+  const slot = connections.open({ address: asked.origin.address, caller: asked.caller, end });
+  if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
+  response.once("close", () => slot.close());
+  const stream = { renewing: false };
+  // To follow the log is to be in no place: a reader of `events` that is gone costs its connection alone.
+  if (path !== "events") {
+    const cancel = services.clock.after(renewedAfterMs, () => {
+      stream.renewing = true;
+      end();
+    });
+    response.once("close", cancel);
+  }
+  const context = createContext(services, { ...asked, stream });
+  await nodeHTTPRequestHandler({
+    router: appRouter,
+    // A URL is built from the host; what has been checked is all that goes on.
+    req: Object.assign(request, {
+      url: adapterUrl(path, target.query),
+      headers: { ...request.headers, host: "localhost", "content-type": "application/json" },
+    }),
+    res: response,
+    path,
+    createContext: async () => context,
+    // The adapter's own word for a stream lets it be kept.
+    responseMeta: () => ({ headers: { "cache-control": streamCacheControl } }),
+  });
+}

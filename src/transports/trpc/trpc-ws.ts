@@ -1,0 +1,298 @@
+/** Owns tRPC over WebSocket: calls a few at a time, `events` subscriptions as feeds that write tRPC's frames, others by iteration. */
+import type { Caller, Context, Follow, Socket } from "../../core/context.ts";
+import { AppError, describeError } from "../../core/errors.ts";
+import { textFrame, trpcWire } from "../../core/events/wires.ts";
+import { createContext } from "../../core/services.ts";
+import { CallWindow, queriesAtOnce } from "../calls/call-window.ts";
+import { callProcedure, definitions } from "../calls/procedures.ts";
+import { closeCodes } from "../socket/connections.ts";
+import { type Connection, type Protocol, readHighWaterBytes } from "../socket/socket.ts";
+import { type Answer, answerCall, errorShape, maxBatchSize } from "./trpc-answer.ts";
+import { type CallFrame, idOf, isObject, type RpcId, readFrame, type SubscriptionFrame } from "./trpc-frames.ts";
+import { Iteration } from "./trpc-iteration.ts";
+
+const paramsWithinMs = 10_000;
+
+/** What a subscription is once it has begun: a feed, or an iteration. */
+interface Running {
+  close(): void;
+  resume(): void;
+}
+
+export class TrpcSocket implements Protocol, Socket {
+  static readonly pong = textFrame("PONG");
+
+  readonly #connection: Connection;
+  readonly #subscriptions = new Map<RpcId, Running | undefined>();
+  /** Ids of calls that have no answer yet, those that wait for their turn among them. */
+  readonly #calls = new Map<RpcId, CallFrame>();
+  /** Calls that wait for others; until they are through nothing more is read. */
+  readonly #waiting: CallFrame[] = [];
+  readonly #window = new CallWindow();
+  #queriesUnderWay = 0;
+  #gone: AbortController | undefined;
+  #onClose: Map<string, () => void> | undefined;
+  #caller: Promise<Caller | null> | undefined;
+
+  /** `announced`: the client has said that its connection parameters come first. */
+  constructor(connection: Connection, announced: boolean) {
+    this.#connection = connection;
+    const { options } = connection;
+    if (announced) {
+      options.clock.after(
+        paramsWithinMs,
+        () => !this.#caller && connection.open && connection.slot.end(closeCodes.abuse, "no connection parameters"),
+      );
+    } else {
+      this.#authenticate(async () => connection.token);
+    }
+  }
+
+  get open(): boolean {
+    return this.#connection.open;
+  }
+
+  onClose(key: string, callback: () => void): void {
+    this.#onClose ??= new Map();
+    this.#onClose.set(key, callback);
+  }
+
+  resume(): void {
+    for (const running of this.#subscriptions.values()) running?.resume();
+    this.#callNext();
+  }
+
+  receive(data: Buffer, isBinary: boolean): void {
+    const text = isBinary ? "" : data.toString("utf8");
+    if (text === "PING") return this.#connection.write(TrpcSocket.pong);
+    if (text === "PONG") return;
+    let message: unknown;
+    try {
+      message = JSON.parse(text);
+    } catch {
+      return this.#sendError(null, new AppError("BAD_REQUEST", "The frame is not valid JSON."));
+    }
+    if (!this.#caller) return this.#readParams(message);
+    if (Array.isArray(message)) this.#receiveBatch(message);
+    else this.#take(message);
+  }
+
+  closed(): void {
+    for (const running of this.#subscriptions.values()) running?.close();
+    this.#subscriptions.clear();
+    this.#waiting.length = 0;
+    this.#gone?.abort();
+    for (const callback of this.#onClose?.values() ?? []) callback();
+    this.#onClose = undefined;
+  }
+
+  #readParams(message: unknown): void {
+    if (!isObject(message) || message["method"] !== "connectionParams") {
+      this.#sendError(null, new AppError("BAD_REQUEST", "Send the connection parameters first, as announced."));
+      this.#connection.slot.end(closeCodes.abuse, "no connection parameters");
+      return;
+    }
+    const { data } = message;
+    const auth = isObject(data) ? data["auth"] : undefined;
+    const { token } = this.#connection;
+    this.#authenticate(async () => {
+      if (auth !== undefined && auth !== null && typeof auth !== "string")
+        throw new AppError("BAD_REQUEST", "The connection parameter auth must be a token.");
+      if (token !== undefined && auth && auth !== token)
+        throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
+      return auth || token;
+    });
+  }
+
+  /**
+   * Where the token is not good, every call and subscription is answered so: a client that was only closed would come back with the same
+   * token, for ever and without a reason. Where the fault is ours, it may come back.
+   */
+  #authenticate(read: () => Promise<string | undefined>): void {
+    const { options, slot } = this.#connection;
+    const identify = async () => {
+      const token = await read();
+      const caller = token === undefined ? null : await options.services.tokens.verify(token);
+      slot.identify(caller);
+      return caller;
+    };
+    this.#caller = identify();
+    this.#caller.catch((error: unknown) => {
+      const { code } = describeError(error);
+      if (code !== "UNAUTHORIZED" && code !== "BAD_REQUEST") slot.end(closeCodes.goingAway, "no token can be looked at");
+    });
+  }
+
+  /** A call's own: one kept for each socket would cost more than it saves. */
+  async #createContext(): Promise<Context> {
+    return this.#contextOf((await this.#caller) ?? null);
+  }
+
+  #contextOf(caller: Caller | null): Context {
+    const { options, origin, requestId } = this.#connection;
+    return createContext(options.services, { caller, origin, requestId, socket: this });
+  }
+
+  /** Each frame for itself: one that makes no sense is refused without its neighbours, and a batch that is too long with all of them. */
+  #receiveBatch(frames: readonly unknown[]): void {
+    if (frames.length <= maxBatchSize) {
+      for (const frame of frames) this.#take(frame);
+      return;
+    }
+    const error = new AppError("BAD_REQUEST", `A batch has at most ${maxBatchSize} calls.`);
+    const ids = new Set(frames.map(idOf).filter((id) => id !== null));
+    if (ids.size === 0) this.#sendError(null, error);
+    for (const id of ids) if (!this.#isInUse(id)) this.#sendError(id, error);
+  }
+
+  #take(item: unknown): void {
+    try {
+      const frame = readFrame(item);
+      if (frame.method === "subscription.stop") this.#stop(frame.id);
+      else if (this.#isInUse(frame.id)) this.#sendError(frame.id, new AppError("BAD_REQUEST", "This id is in use already."), frame.path);
+      else if (frame.method === "subscription") this.#subscribe(frame);
+      else this.#enqueue(frame);
+    } catch (error) {
+      this.#sendError(idOf(item), error);
+    }
+  }
+
+  #isInUse(id: RpcId): boolean {
+    return this.#subscriptions.has(id) || this.#calls.has(id);
+  }
+
+  #enqueue(frame: CallFrame): void {
+    this.#calls.set(frame.id, frame);
+    this.#waiting.push(frame);
+    this.#callNext();
+    if (this.#waiting.length > 0) this.#connection.pause();
+  }
+
+  /** A call begins while the client takes its answers, in the order they were asked for. */
+  #mayCall({ method }: CallFrame): boolean {
+    const { backlog, options } = this.#connection;
+    if (backlog > readHighWaterBytes || this.#calls.size - this.#waiting.length >= options.limits.callsPerSocket) return false;
+    return method === "mutation" || this.#queriesUnderWay < this.#window.size(queriesAtOnce);
+  }
+
+  #callNext(): void {
+    for (let frame = this.#waiting[0]; frame && this.open && this.#mayCall(frame); frame = this.#waiting[0]) {
+      this.#waiting.shift();
+      if (this.#waiting.length === 0) this.#connection.resume();
+      void this.#call(frame);
+    }
+  }
+
+  async #call({ id, jsonrpc, method, path, input }: CallFrame): Promise<void> {
+    if (method === "query") this.#queriesUnderWay += 1;
+    this.#gone ??= new AbortController();
+    const answer = await this.#answer({ method, path, input }, this.#gone.signal);
+    this.#calls.delete(id);
+    const head = `{"id":${JSON.stringify(id)}${jsonrpc === undefined ? "" : `,"jsonrpc":"${jsonrpc}"`}`;
+    const result = answer.error === undefined && `"result":{"type":"data"${answer.data === undefined ? "" : `,"data":${answer.data}`}}`;
+    const frame = textFrame(`${head},${result || `"error":${answer.error}`}}`);
+    this.#connection.write(frame);
+    if (method === "query") {
+      this.#queriesUnderWay -= 1;
+      this.#window.note(frame.length);
+    }
+    // A page is work enough for one turn.
+    if (this.#waiting.length > 0) setImmediate(() => this.#callNext());
+  }
+
+  async #answer({ method, path, input }: Pick<CallFrame, "method" | "path" | "input">, signal: AbortSignal): Promise<Answer> {
+    try {
+      this.#connection.options.admit(this.#connection.origin.address);
+      if (definitions.get(path)?.type !== method) throw new AppError("NOT_FOUND", `There is no ${method} ${path}.`);
+      return await answerCall({ path, type: method, context: await this.#createContext(), getRawInput: async () => input, signal });
+    } catch (error) {
+      const { status, retryAfterSeconds } = describeError(error);
+      return {
+        status,
+        error: JSON.stringify(errorShape(error, { path, type: method, context: this.#contextOf(null) })),
+        retryAfterSeconds,
+      };
+    }
+  }
+
+  #subscribe(frame: SubscriptionFrame): void {
+    const { id, path } = frame;
+    const { options, requestId } = this.#connection;
+    if (this.#subscriptions.size >= options.limits.subscriptionsPerSocket)
+      return this.#sendError(
+        id,
+        new AppError("TOO_MANY_REQUESTS", "Too many subscriptions on this socket.", { retryAfterSeconds: 1 }),
+        path,
+      );
+    if (path !== "events") return void this.#iterate(frame);
+    this.#subscriptions.set(id, undefined);
+    this.#follow(frame).catch((error: unknown) => options.onError(error, requestId));
+  }
+
+  /** The procedure checks input and rights; the feed writes the rest. */
+  async #follow({ id, path, input }: SubscriptionFrame): Promise<void> {
+    const connection = this.#connection;
+    const { options } = connection;
+    let follow: Follow<unknown>;
+    try {
+      follow = (await callProcedure(path, await this.#createContext(), async () => input)) as Follow<unknown>;
+    } catch (error) {
+      if (this.#subscriptions.delete(id)) this.#sendError(id, error, path);
+      return;
+    }
+    if (!this.#subscriptions.has(id)) return;
+    this.#send({ id, result: { type: "started" } });
+    const { channels, cursor } = follow;
+    const opening = options.feeds.open(
+      { wire: trpcWire(id), sink: connection, channels, announce: true, address: connection.origin.address },
+      cursor,
+    );
+    // Where the log cannot be read the client is sent away: it comes back with its cursor, where after an error it would not.
+    const feed = await opening.catch((error: unknown) => {
+      connection.slot.end(closeCodes.goingAway, "no events to follow");
+      throw error;
+    });
+    if (this.#subscriptions.has(id) && connection.open) this.#subscriptions.set(id, feed);
+    else feed.close();
+  }
+
+  async #iterate({ id, jsonrpc, path, input }: SubscriptionFrame): Promise<void> {
+    const connection = this.#connection;
+    const iteration = new Iteration({
+      backlog: () => connection.backlog,
+      highWaterBytes: readHighWaterBytes,
+      send: (result) => {
+        if ("type" in result && result.type === "stopped") this.#subscriptions.delete(id);
+        this.#send({ id, jsonrpc, result });
+      },
+    });
+    this.#subscriptions.set(id, iteration);
+    try {
+      await iteration.run(async (signal) => {
+        if (definitions.get(path)?.type !== "subscription") throw new AppError("NOT_FOUND", `There is no subscription ${path}.`);
+        return callProcedure(path, await this.#createContext(), async () => input, signal);
+      });
+    } catch (error) {
+      this.#subscriptions.delete(id);
+      this.#sendError(id, error, path);
+    }
+  }
+
+  #stop(id: RpcId): void {
+    const running = this.#subscriptions.get(id);
+    if (!this.#subscriptions.has(id)) return;
+    running?.close();
+    // An iteration says by itself when it has ended; until then its id is in use.
+    if (running instanceof Iteration) return;
+    this.#subscriptions.delete(id);
+    this.#send({ id, result: { type: "stopped" } });
+  }
+
+  #send(message: unknown): void {
+    this.#connection.write(textFrame(JSON.stringify(message)));
+  }
+
+  #sendError(id: RpcId | null, error: unknown, path?: string): void {
+    this.#send({ id, error: errorShape(error, { context: this.#contextOf(null), ...(path !== undefined && { path }) }) });
+  }
+}
