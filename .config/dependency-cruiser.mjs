@@ -42,7 +42,7 @@ const arrows = [
 ];
 
 /** What of this repository there is to import; packages are knip's to watch. */
-const ours = "^(src|client|web|test|bench|deploy)/";
+const ours = "^(src|client|web|docs|test|bench|deploy)/";
 
 export default {
   forbidden: [
@@ -65,7 +65,7 @@ export default {
       severity: "error",
       comment: "The client knows the server's types, from one place.",
       from: { path: "^client/" },
-      to: { path: "^(src|web|test|bench|deploy)/", pathNot: "^src/api\\.ts$" },
+      to: { path: "^(src|web|docs|test|bench|deploy)/", pathNot: "^src/api\\.ts$" },
     },
     {
       name: "client-imports-types-only",
@@ -80,6 +80,13 @@ export default {
       comment: "The web app is a client like any other.",
       from: { path: "^web/" },
       to: { path: "^(src|test|bench|deploy)/" },
+    },
+    {
+      name: "docs-imports",
+      severity: "error",
+      comment: "The build of the docs reads the references off the server's definitions.",
+      from: { path: "^docs/" },
+      to: { path: ours, pathNot: "^(docs|src)/" },
     },
     { name: "no-cycles", severity: "error", from: { path: ours }, to: { circular: true } },
     { name: "no-barrels", severity: "error", comment: "No index.ts in src.", from: {}, to: { path: "^src/.*index[.]ts$" } },

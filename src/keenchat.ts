@@ -33,11 +33,12 @@ import { listenOnBoth, portOf, stopListening } from "./transports/http/server.ts
 import { createServerUrlReader } from "./transports/http/server-url.ts";
 import { openWhenThere } from "./transports/http/waiting-room.ts";
 import { asyncApiDocument } from "./transports/pages/asyncapi.ts";
-import { createDocs } from "./transports/pages/docs.ts";
+import { openBuild, page } from "./transports/pages/build.ts";
+import { adaptDocsPage, createDocs } from "./transports/pages/docs.ts";
 import { checkReady } from "./transports/pages/health.ts";
 import { createMetrics } from "./transports/pages/metrics.ts";
 import { openApiDocument } from "./transports/pages/openapi.ts";
-import { openWeb } from "./transports/pages/web.ts";
+import { adaptWebPage, createWeb } from "./transports/pages/web.ts";
 import { createRest } from "./transports/rest/rest.ts";
 import { createSocketIo } from "./transports/shim/socket-io.ts";
 import { createSite, createSocketSite } from "./transports/site.ts";
@@ -59,7 +60,7 @@ export interface Keenchat {
 export interface Overrides {
   readonly clock?: Clock;
   readonly retention?: Retention;
-  /** Where the built web app is. */
+  /** The directory of the built web app and docs. */
   readonly webDirectory?: string;
 }
 
@@ -202,10 +203,13 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   const sockets = new OpenSockets(clock, originOf);
   const admit = (address: string) => sockets.admit(address);
   const reading = { headCursor: () => log.head.id, fresh: () => log.fresh(), admit };
-  const web = await openWeb({
+  const build = await openBuild({
     directory: webDirectory,
     clock,
-    signUp: config.rules.signUp,
+    adaptPage(name, html) {
+      if (name === page) return adaptWebPage(html, config.rules.signUp);
+      return name.startsWith("docs/") ? adaptDocsPage(html, pathPrefix) : html;
+    },
     onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
     onError,
   });
@@ -235,11 +239,11 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
       "openapi.json": ({ request, response }: Exchange) => send(response, 200, openApiDocument(config.rules, serverUrls(request))),
       "asyncapi.json": ({ request, response }: Exchange) => send(response, 200, asyncApiDocument(urlFor(request))),
     },
-    folders: { docs: createDocs(pathPrefix) },
+    folders: { docs: createDocs(build) },
     trpc: createTrpcHttp({ services, originOf, connections, ...reading }),
     socketIo: (exchange: Exchange) => socketIo.handle(exchange),
     rest: createRest({ services, originOf, feeds, connections, clock, pathPrefix, ...reading }),
-    web,
+    web: createWeb(build),
   };
   const servers = await listenOnBoth({
     port: config.port,
@@ -265,7 +269,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
     await Promise.race([Promise.all(closed), late]);
     cancel();
     for (const server of servers) server.closeAllConnections();
-    web.close();
+    build.close();
     webSockets.stopHeartbeat();
   }
 

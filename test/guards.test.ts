@@ -76,6 +76,7 @@ const forbiddenImports = [
   ["client/src/planted.ts", "../../src/core/clock.ts", "client-imports"],
   ["client/src/planted.ts", "../../src/api.ts", "client-imports-types-only"],
   ["web/src/planted.ts", "../../src/api.ts", "web-imports"],
+  ["docs/build/planted.ts", "../../client/src/client.ts", "docs-imports"],
   ["src/core/planted-here.ts", "./planted-there.ts", "no-cycles"],
 ] as const;
 

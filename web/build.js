@@ -1,6 +1,6 @@
-// Builds the web app into web/dist, if what it is made of has changed since the last time (`--force`: in any case).
-// Runs after `npm ci` and before `npm start`; where it cannot, it says so and nothing else fails, as the server needs
-// no web app. JavaScript, because an old Node may have to read it.
+// Builds the web app into web/dist and the docs into web/dist/docs if their inputs have changed since the last build
+// (`--force`: in any case). It runs after `npm ci` and before `npm start`. A build that fails is a warning, because the
+// API works without it. This file is JavaScript, so that an old Node can read it too.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -10,7 +10,7 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 const web = fileURLToPath(new URL(".", import.meta.url));
 const dist = join(web, "dist");
 const stamp = join(dist, ".inputs");
-const inputs = ["src", "index.html", "vite.config.ts", "build.js", "../client", "../src", "../package-lock.json"];
+const inputs = ["src", "index.html", "vite.config.ts", "build.js", "../client", "../docs", "../src", "../package-lock.json"];
 const page = "index.html";
 
 /** @param {string} path @returns {string[]} */
@@ -28,33 +28,48 @@ function hashInputs() {
   return hash.digest("hex");
 }
 
-/** A reader sees the old content or the new, never half of it. */
+/** Readers see the old content or the new one, never a part. */
 function replaceFile(path, content) {
   mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.new`, content);
   renameSync(`${path}.new`, path);
 }
 
-function writeWithCopies(path, content) {
+const brotli = (bytes) => brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
+const gzip = (bytes) => gzipSync(bytes, { level: 9 });
+
+/** Writes a file after its compressed copies, so that a server that sees the file finds the copies too. */
+function writeWithCopies({ path, content, copies }) {
   const bytes = Buffer.from(content);
-  const written = [path];
-  if (!path.endsWith(".woff2")) {
-    replaceFile(`${path}.br`, brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }));
-    replaceFile(`${path}.gz`, gzipSync(bytes, { level: 9 }));
-    written.push(`${path}.br`, `${path}.gz`);
-  }
+  const written = Object.entries(copies).map(([suffix, compress]) => {
+    replaceFile(path + suffix, compress(bytes));
+    return path + suffix;
+  });
   replaceFile(path, bytes);
-  return written;
+  return [...written, path];
+}
+
+async function buildWebApp() {
+  const { build } = await import("vite");
+  const { output } = await build({ root: web, logLevel: "warn", build: { write: false } });
+  return output.map((file) => ({
+    path: join(dist, file.fileName),
+    content: file.type === "chunk" ? file.code : file.source,
+    copies: file.fileName.endsWith(".woff2") ? {} : { ".br": brotli, ".gz": gzip },
+  }));
+}
+
+/** Without brotli, which takes seconds for the viewer of the REST page. */
+async function buildDocs() {
+  const { buildDocs } = await import("../docs/build/build.ts");
+  return [...buildDocs()].map(([name, content]) => ({ path: join(dist, "docs", name), content, copies: { ".gz": gzip } }));
 }
 
 async function build() {
-  const { build } = await import("vite");
-  const { output } = await build({ root: web, logLevel: "warn", build: { write: false } });
-  // The page comes last: the server takes a new page as the sign that the build is whole.
-  const files = output
-    .map((file) => ({ path: join(dist, file.fileName), content: file.type === "chunk" ? file.code : file.source }))
-    .sort((a, b) => Number(a.path === join(dist, page)) - Number(b.path === join(dist, page)));
-  const written = new Set(files.flatMap(({ path, content }) => writeWithCopies(path, content)));
+  const files = [...(await buildDocs()), ...(await buildWebApp())];
+  // The page comes last: for the server a new page means that the build is complete.
+  files.sort((a, b) => Number(a.path === join(dist, page)) - Number(b.path === join(dist, page)));
+  const written = new Set(files.flatMap(writeWithCopies));
   for (const path of filesOf(dist)) if (!written.has(path)) rmSync(path);
 }
 
@@ -65,9 +80,9 @@ try {
     const start = Date.now();
     await build();
     writeFileSync(stamp, hash);
-    console.log(`Built the web app in ${Date.now() - start} ms.`);
+    console.log(`Built the web app and the docs in ${Date.now() - start} ms.`);
   }
 } catch (error) {
-  console.warn(`The web app could not be built, the server runs without it: ${error.message}`);
+  console.warn(`The web app and the docs could not be built; the server runs without them: ${error.message}`);
   if (process.env.CI) process.exitCode = 1;
 }

@@ -1,7 +1,6 @@
 /** Owns which handler a request goes to, on either port. */
 import { AppError } from "../core/errors.ts";
 import { type Exchange, type HttpHandler, methodNotAllowed, sendOptions } from "./http/http.ts";
-import type { Web } from "./pages/web.ts";
 
 export interface SiteOptions {
   /** Answers to GET at one path of one segment; they need no token and look at none. */
@@ -12,7 +11,8 @@ export interface SiteOptions {
   readonly socketIo: HttpHandler;
   /** Resolves to false where the path is none of the documented ones. */
   readonly rest: (exchange: Exchange) => Promise<boolean>;
-  readonly web: Web;
+  /** False where the path is no file of the web app. */
+  readonly web: (exchange: Exchange) => boolean;
 }
 
 function isSocketIo({ target: { segments } }: Exchange): boolean {
@@ -37,7 +37,7 @@ export function createSite({ documents, folders, trpc, socketIo, rest, web }: Si
       await sendDocument(exchange, document);
     } else if (first === "trpc" && others.length > 0) await trpc(exchange);
     else if (isSocketIo(exchange)) await socketIo(exchange);
-    else if (!(await rest(exchange)) && !web.answer(exchange)) throw new AppError("NOT_FOUND", "There is nothing at this path.");
+    else if (!(await rest(exchange)) && !web(exchange)) throw new AppError("NOT_FOUND", "There is nothing at this path.");
   };
 }
 

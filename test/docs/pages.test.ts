@@ -25,7 +25,7 @@ function targetsOf(html: string): string[] {
 }
 
 test("there is a page for each subject", () => {
-  const subjects = "start client real-time rest events errors limits close-codes keenchat-2014 operate grow scale".split(" ");
+  const subjects = "start client real-time rest events errors limits close-codes keenchat-2014 operate grow".split(" ");
   expect([...pages.keys()]).toEqual(expect.arrayContaining(subjects.map((name) => `/docs/${name}`)));
 });
 

@@ -18,6 +18,12 @@ function writeBuild(directory: string, page: string): void {
   writeFileSync(join(directory, "assets", "index-abc.js.br"), brotliCompressSync(script));
   writeFileSync(join(directory, "assets", "index-abc.js.gz"), gzipSync(script));
   writeFileSync(join(directory, ".inputs"), "a secret of the build");
+  mkdirSync(join(directory, "docs"), { recursive: true });
+  for (const name of ["index", "start"]) {
+    const html = `<!doctype html><a href="/docs">${name}</a><script src="/docs/rest.js"></script>`;
+    writeFileSync(join(directory, "docs", `${name}.html`), html);
+    writeFileSync(join(directory, "docs", `${name}.html.gz`), gzipSync(html));
+  }
   writeFileSync(join(directory, "index.html"), page);
 }
 
@@ -74,18 +80,47 @@ test("nothing but the build's files is served, and only to be read", async () =>
   using directory = mkdtempDisposableSync(join(tmpdir(), "keenchat-web-"));
   writeBuild(directory.path, "page");
   await using server = await startServer({}, { webDirectory: directory.path });
-  for (const path of ["/.inputs", "/assets", "/assets/", "/assets/..%2findex.html", "/assets/index-abc.js.br", "/assets/constructor"]) {
+  for (const path of [
+    "/.inputs",
+    "/assets",
+    "/assets/",
+    "/assets/..%2findex.html",
+    "/assets/index-abc.js.br",
+    "/assets/constructor",
+    "/docs%2Fstart.html",
+    "/docs/start.html",
+  ]) {
     expect(await request(server, "GET", path), path).toMatchObject({ status: 404 });
   }
   expect(await request(server, "POST", "/")).toMatchObject({ status: 405 });
   expect(await request(server, "HEAD", "/")).toMatchObject({ status: 200, text: "" });
 });
 
-test("without a build the server runs, and the page says how to make one", async () => {
+test("the docs are asked for each time, and their links begin with the prefix, compressed or not", async () => {
+  using directory = mkdtempDisposableSync(join(tmpdir(), "keenchat-web-"));
+  writeBuild(directory.path, "page");
+  for (const [environment, prefix] of [
+    [{}, ""],
+    [{ PUBLIC_URL: "https://example.com/some/chat" }, "/some/chat"],
+  ] as const) {
+    await using server = await startServer(environment, { webDirectory: directory.path });
+    for (const encoding of ["gzip", null]) {
+      const answer = await request(server, "GET", "/docs/start", { headers: { "accept-encoding": encoding ?? "identity" } });
+      expect(answer.text).toBe(`<!doctype html><a href="${prefix}/docs">start</a><script src="${prefix}/docs/rest.js"></script>`);
+      expect(answer.headers.get("content-encoding")).toBe(encoding);
+      expect(answer.headers.get("cache-control")).toBe("no-cache");
+    }
+    expect((await request(server, "GET", "/docs")).text).toContain(">index<");
+  }
+});
+
+test("without a build the server runs, and its pages say how to make one", async () => {
   await using server = await startServer({}, { webDirectory: join(tmpdir(), "keenchat-no-such-build") });
   const page = await request(server, "GET", "/");
   expect(page.status).toBe(404);
   expect(page.text).toContain("npm run build -w web");
+  for (const path of ["/docs", "/docs/start"])
+    expect(await request(server, "GET", path), path).toMatchObject({ status: 404, text: page.text });
   expect(await request(server, "GET", "/channel")).toMatchObject({ status: 200 });
 });
 

@@ -1,4 +1,4 @@
-/** Owns sending a file of ours: its type, its tag, and the best of its encodings that the client takes. */
+/** Owns how a built file is sent: its type, its tag, and the best of its encodings that the client takes. */
 import { createHash } from "node:crypto";
 import { type Exchange, send } from "../http/http.ts";
 
@@ -34,4 +34,13 @@ export function sendFile({ request, response }: Exchange, file: File, cacheContr
   const best = file.encodings.find(([encoding]) => accepts(request.headers["accept-encoding"], encoding));
   if (best) response.setHeader("Content-Encoding", best[0]);
   send(response, 200, best?.[1] ?? file.content, file.contentType);
+}
+
+const notBuilt = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Keenchat</title>
+<h1>Keenchat is running; its web app and its docs are not built.</h1>
+<p>Run <code>npm run build -w web</code> where the server is installed and load this page again. The API is here already.</p></html>
+`;
+
+export function sendNotBuilt({ response }: Exchange): void {
+  send(response, 404, notBuilt, "text/html; charset=utf-8");
 }

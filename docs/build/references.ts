@@ -1,8 +1,8 @@
-/** Owns the references of `/docs` that are read off our documents: AsyncAPI's events and OpenAPI's requests, as Markdown. */
+/** Owns the references of `/docs` that are read off the code: AsyncAPI's events and the requests of REST, as Markdown. */
 
-import { definitions } from "../calls/procedures.ts";
-import { routes } from "../rest/routes.ts";
-import { asyncApiDocument } from "./asyncapi.ts";
+import { definitions } from "../../src/transports/calls/procedures.ts";
+import { asyncApiDocument } from "../../src/transports/pages/asyncapi.ts";
+import { routes } from "../../src/transports/rest/routes.ts";
 
 interface Schema {
   readonly $ref?: string;
