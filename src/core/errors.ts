@@ -1,7 +1,7 @@
 /** Owns the one table of error codes and the one way an error becomes what a client reads, on every wire. */
 import { TRPCError } from "@trpc/server";
 import { z } from "zod";
-import { maxSent } from "./sizes.ts";
+import { maxBodyText } from "./limits.ts";
 
 /** Each code is tRPC's own word; the status is HTTP's, the text is what a client reads when nothing better is known. */
 export const errorCodes = {
@@ -11,7 +11,7 @@ export const errorCodes = {
   NOT_FOUND: { status: 404, text: "Not found." },
   METHOD_NOT_SUPPORTED: { status: 405, text: "Method not allowed." },
   CONFLICT: { status: 409, text: "Conflict." },
-  PAYLOAD_TOO_LARGE: { status: 413, text: `The body is larger than ${maxSent}.` },
+  PAYLOAD_TOO_LARGE: { status: 413, text: `The body is larger than ${maxBodyText}.` },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, text: "Send JSON with the header Content-Type: application/json." },
   TOO_MANY_REQUESTS: { status: 429, text: "Too many requests." },
   INTERNAL_SERVER_ERROR: { status: 500, text: "Internal server error." },

@@ -1,6 +1,7 @@
 /** Owns pages of a table by id: always ascending, no larger than an answer may be, and knowing whether there is more on either side. */
 import type { z } from "zod";
 import type { Param, Read, Reply } from "./context.ts";
+import { maxAnswerBytes } from "./limits.ts";
 import { columnsOf, type Row, toResource } from "./resource.ts";
 import type { Page } from "./schema.ts";
 import { visible } from "./visible.ts";
@@ -19,8 +20,8 @@ interface PageQuery<Shape extends Resource> {
 
 type Side = "<" | "<=" | ">" | ">=";
 
-/** An answer is at most 1 MiB; what a wire writes around the rows, and the longer names of their fields, take the rest of it. */
-const maxPageBytes = 1024 * 1024 - 16 * 1024;
+/** What a wire writes around the rows, and the longer names of their fields, take the rest of an answer. */
+const maxPageBytes = maxAnswerBytes - 16 * 1024;
 /** One statement for a page of the default length, and no more of the largest rows than are soon forgotten. */
 const rowsAtOnce = 101;
 /** What a character can take in JSON, and what a row takes beside its texts. */

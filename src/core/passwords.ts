@@ -3,6 +3,7 @@ import { argon2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import type { Passwords } from "./context.ts";
 import { AppError } from "./errors.ts";
+import { maxHashing, maxWaitingForHashing } from "./limits.ts";
 
 const argon2Async = promisify(argon2);
 
@@ -12,8 +13,6 @@ const parallelism = 1;
 const tagBytes = 32;
 const saltBytes = 16;
 
-const maxRunning = 2;
-const maxWaiting = 32;
 const retryAfterSeconds = 2;
 
 const form = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9_-]+)\$([A-Za-z0-9_-]+)$/;
@@ -53,8 +52,9 @@ export class Argon2Passwords implements Passwords {
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= maxRunning) {
-      if (this.#waiting.length >= maxWaiting) throw new AppError("TOO_MANY_REQUESTS", "Too many sign-ins at once.", { retryAfterSeconds });
+    if (this.#running >= maxHashing) {
+      if (this.#waiting.length >= maxWaitingForHashing)
+        throw new AppError("TOO_MANY_REQUESTS", "Too many sign-ins at once.", { retryAfterSeconds });
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else {
       this.#running += 1;

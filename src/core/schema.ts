@@ -1,5 +1,6 @@
 /** Owns the Zod shapes that several features share: ids, text as people write it, pages. */
 import { z } from "zod";
+import { defaultPageLength, maxPageLength } from "./limits.ts";
 
 /** Positive integer, never reused. */
 export const Id = z
@@ -51,7 +52,7 @@ export function text(min: number, max: number, options: { blank?: boolean } = {}
     .meta({ minLength: min, maxLength: max });
 }
 
-export const Limit = z.int().min(1).max(200).default(100).describe("How many at most.");
+export const Limit = z.int().min(1).max(maxPageLength).default(defaultPageLength).describe("How many at most.");
 const After = z.int().min(0).describe("Only those with a larger id: the next ones; 0 starts from the beginning.").optional();
 
 /** A page that starts at the first. */

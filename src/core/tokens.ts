@@ -3,12 +3,11 @@ import { type JWTPayload, jwtVerify, SignJWT } from "jose";
 import type { Clock } from "./clock.ts";
 import type { Caller, Tokens } from "./context.ts";
 import { invalidToken } from "./errors.ts";
+import { maxTokenCharacters } from "./limits.ts";
 import { RecentIds } from "./recent-ids.ts";
 
 const algorithm = "HS256";
 const maxRemembered = 10_000;
-/** Longer than any token of ours, shorter than what would cost time to look at. */
-const maxTokenLength = 1_024;
 
 /** Who holds a session, or undefined where it has ended. */
 export type FindSession = (sessionId: number) => Promise<Omit<Caller, "sessionId"> | undefined>;
@@ -107,7 +106,7 @@ export class SessionTokens implements Tokens {
   }
 
   async #claims(token: string): Promise<JWTPayload & { sid: number }> {
-    if (token.length > maxTokenLength) throw invalidToken();
+    if (token.length > maxTokenCharacters) throw invalidToken();
     try {
       const { payload } = await jwtVerify<{ sid: number }>(token, this.#key, {
         algorithms: [algorithm],

@@ -3,6 +3,7 @@ import { initTRPC } from "@trpc/server";
 import type { OpenApiMeta } from "trpc-to-openapi";
 import type { Caller, Context } from "./context.ts";
 import { AppError, describeError, type ErrorCode, type Issue } from "./errors.ts";
+import { heartbeatMs } from "./limits.ts";
 import { nextRequestId } from "./random.ts";
 
 /** What a procedure says of itself beside its shapes. */
@@ -31,8 +32,6 @@ export interface ErrorData {
   request_id: string;
   issues?: Issue[];
 }
-
-const heartbeatMs = 15_000;
 
 const t = initTRPC
   .context<Context>()

@@ -4,8 +4,8 @@ import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { AppError, describeError } from "../core/errors.ts";
+import { heartbeatMs, maxBodyBytes, maxFrameFragments } from "../core/limits.ts";
 import { nextRequestId } from "../core/random.ts";
-import { maxSentBytes } from "../core/sizes.ts";
 import { checkHost, parseTarget, readToken, type Target } from "./http/gate.ts";
 import { refuseSocket } from "./http/refusal.ts";
 import { isUnderWay } from "./http/turns.ts";
@@ -19,9 +19,6 @@ import { TrpcSocket } from "./trpc/trpc-ws.ts";
 export interface WebSocketOptions extends SocketOptions {
   readonly socketIo: SocketIo;
 }
-
-const maxFragments = 64;
-const heartbeatMs = 15_000;
 
 /** A socket at `/` that has not said yet what it speaks: its first frame tells; until then it hears as a plain one. */
 class FirstFrame implements Protocol {
@@ -69,8 +66,8 @@ export function createWebSockets(options: WebSocketOptions) {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: maxSentBytes,
-    maxFragments,
+    maxPayload: maxBodyBytes,
+    maxFragments: maxFrameFragments,
     maxBufferedChunks: 1_024,
   });
   const open = new Set<Connection>();

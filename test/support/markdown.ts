@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { root } from "./copy.ts";
 
 export interface Document {
+  readonly text: string;
   /** The rows of the table with these headings, cell by cell. */
   table(...headings: string[]): string[][];
   /** The fenced blocks of a language, in order. */
@@ -20,6 +21,7 @@ function cells(line: string): string[] {
 export function readDocument(file: string): Document {
   const text = readFileSync(join(root, file), "utf8");
   return {
+    text,
     table(...headings) {
       const lines = text.split("\n");
       const head = lines.findIndex((line) => line.startsWith("|") && cells(line).join("|") === headings.join("|"));

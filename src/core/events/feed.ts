@@ -1,6 +1,7 @@
 /** Owns the feed: one reader's position in the log. Replay and live are the same walk; a slow reader costs one number. */
 import type { Clock } from "../clock.ts";
 import type { FairQueue } from "../fair-queue.ts";
+import { maxUnreadBytes, tooSlowMs } from "../limits.ts";
 import type { EphemeralState, Ephemerals } from "./ephemerals.ts";
 import type { EventLog, LogEvent, Position, ResyncReason } from "./log.ts";
 import { pieces } from "./pieces.ts";
@@ -48,9 +49,7 @@ export interface FeedSurroundings {
 /** A feed whatever its wire: none is given another's frames. */
 export type AnyFeed = Pick<Feed<never>, "deliver" | "deliverEphemerals" | "sweep" | "close">;
 
-const highWaterBytes = 256 * 1024;
 const chunkEvents = 256;
-const tooSlowMs = 60_000;
 const positionMs = 60_000;
 
 /** What a reader may see of a piece of the log, in one frame, and the id of the last of it. */
@@ -168,7 +167,7 @@ export class Feed<Frame> {
   /** Whether there is something to replay and room for it. A feed that is level goes live. */
   #mayGoOn(): boolean {
     if (this.#state !== "catching up") return false;
-    if (this.#sink.backlog > highWaterBytes) {
+    if (this.#sink.backlog > maxUnreadBytes) {
       this.#blockedAt ??= this.#around.clock.monotonic();
       return false;
     }
@@ -195,7 +194,7 @@ export class Feed<Frame> {
   /** Sends what the reader may see of `events`, up to where its socket is full; the rest is read again later. */
   #replay(events: readonly LogEvent[]): void {
     for (const piece of pieces(events)) {
-      if (this.#sink.backlog > highWaterBytes) return;
+      if (this.#sink.backlog > maxUnreadBytes) return;
       this.#pass(piece, this.#joinVisible(piece));
     }
   }
@@ -254,7 +253,7 @@ export class Feed<Frame> {
 
   /** Whether the socket is full; then the feed goes on from its position when there is room. */
   #standsBack(): boolean {
-    if (this.#sink.backlog <= highWaterBytes) return false;
+    if (this.#sink.backlog <= maxUnreadBytes) return false;
     if (this.#state === "live") {
       this.#state = "catching up";
       this.#blockedAt = this.#around.clock.monotonic();

@@ -2,11 +2,12 @@
 import { tracked } from "@trpc/server";
 import type { EventReader, Follow, FollowOptions, LoggedItem } from "../context.ts";
 import { AppError } from "../errors.ts";
+import { maxAnswerBytes } from "../limits.ts";
 import type { Sink, Wire } from "./feed.ts";
 import type { Feeds } from "./feeds.ts";
 
-/** An answer is at most 1 MiB; what stands around the events is less than the rest. */
-const pageBytes = 1024 * 1024 - 1024;
+/** What stands around the events is less than the rest of an answer. */
+const pageBytes = maxAnswerBytes - 1024;
 /** What stands around an event's data, its id among it. */
 const itemBytes = 128;
 /** How many positions a page looks at, whatever its filter finds there. */

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Caller, Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
+import { maxDescriptionCharacters, maxTitleCharacters } from "../../core/limits.ts";
 import { readPage } from "../../core/paging.ts";
 import { readResource } from "../../core/resource.ts";
 import { forwardPage, Id, text } from "../../core/schema.ts";
@@ -10,8 +11,13 @@ import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { ChannelEntity, RemovedChannelEntity } from "./channel.entity.ts";
 import { noSuchChannel } from "./channel.queries.ts";
 
-const Title = text(1, 64, { blank: false }).meta({ description: "1 to 64 characters, not blank.", examples: ["General"] });
-const Description = text(0, 1_000).default("").describe("At most 1,000 characters.");
+const Title = text(1, maxTitleCharacters, { blank: false }).meta({
+  description: `1 to ${maxTitleCharacters} characters, not blank.`,
+  examples: ["General"],
+});
+const Description = text(0, maxDescriptionCharacters)
+  .default("")
+  .describe(`At most ${maxDescriptionCharacters.toLocaleString("en")} characters.`);
 
 export const Channel = z
   .object({

@@ -3,6 +3,7 @@ import type { TrackedEnvelope } from "@trpc/server";
 import { z } from "zod";
 import type { EventDefinition, EventUnion } from "../../core/events/event.ts";
 import { ephemeralEvent, positionEvent } from "../../core/events/event.ts";
+import { maxFilterChannels } from "../../core/limits.ts";
 import { Cursor, Id, Limit } from "../../core/schema.ts";
 import { readProcedure, router } from "../../core/trpc.ts";
 
@@ -19,7 +20,7 @@ export const streamEvents = [
   refreshPage,
 ] as const;
 
-const Channels = z.array(Id).min(1).max(100).describe("Only events about these channels, and those about none.").optional();
+const Channels = z.array(Id).min(1).max(maxFilterChannels).describe("Only events about these channels, and those about none.").optional();
 
 function toSet(ids: number[] | undefined): ReadonlySet<number> | undefined {
   return ids && new Set(ids);

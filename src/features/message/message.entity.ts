@@ -1,5 +1,6 @@
 /** The tables of messages and of the keys that make posting repeatable. */
 import { defineEntity, p } from "@mikro-orm/core";
+import { maxClientMessageIdCharacters } from "../../core/limits.ts";
 import { rowId } from "../../core/row-id.ts";
 import { ChannelEntity } from "../channel/channel.entity.ts";
 import { UserEntity } from "../user/user.entity.ts";
@@ -37,7 +38,7 @@ export const MessageKeyEntity = defineEntity({
   tableName: "message_key",
   properties: {
     user_id: () => p.manyToOne(UserEntity).mapToPk().index(false).primary(),
-    client_message_id: p.string().length(64).primary(),
+    client_message_id: p.string().length(maxClientMessageIdCharacters).primary(),
     message_id: p.bigint("number"),
     /** SHA-256 of what was posted, to tell a retry from another message under the same key. */
     body_hash: p.string().length(64),

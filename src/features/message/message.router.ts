@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
+import { maxClientMessageIdCharacters, maxMessageCharacters } from "../../core/limits.ts";
 import { readPage } from "../../core/paging.ts";
 import { readResource } from "../../core/resource.ts";
 import { Id, newestPage, oneDirection, oneDirectionMessage, text } from "../../core/schema.ts";
@@ -11,11 +12,13 @@ import { MessageEntity } from "./message.entity.ts";
 import { postMessages } from "./message.post.ts";
 import { Message } from "./message.shape.ts";
 
-const MessageText = text(1, 10_000, { blank: false }).meta({
-  description: "1 to 10,000 characters, not blank; comes back exactly as sent.",
+const MessageText = text(1, maxMessageCharacters, { blank: false }).meta({
+  description: `1 to ${maxMessageCharacters.toLocaleString("en")} characters, not blank; comes back exactly as sent.`,
   examples: ["Hello!"],
 });
-const ClientMessageId = text(1, 64).describe("Makes posting repeatable: unique per user. The header `Idempotency-Key` does the same.");
+const ClientMessageId = text(1, maxClientMessageIdCharacters).describe(
+  "Makes posting repeatable: unique per user. The header `Idempotency-Key` does the same.",
+);
 
 const putMessage = loggedEvent("put message", Message, "A message was changed.");
 const deleteMessage = loggedEvent("delete message", z.object({ id: Id, channel_id: Id }), "A message was removed.");

@@ -1,6 +1,7 @@
 /** The events of presence and typing: of the moment, outside the log. */
 import { z } from "zod";
 import { ephemeralEvent } from "../../core/events/event.ts";
+import { typingMs } from "../../core/limits.ts";
 import { Id } from "../../core/schema.ts";
 
 /** Who is in a channel now. */
@@ -13,5 +14,5 @@ const Typing = z.object({ user_id: Id, channel_id: Id }).meta({ id: "Typing" });
 export const presenceEvents = [
   ephemeralEvent("channel movement", ChannelUsers, "Somebody came into a channel or left it."),
   ephemeralEvent("start typing", Typing, "Somebody began to type."),
-  ephemeralEvent("stop typing", Typing, "Somebody stopped typing, or fell silent for 6 s."),
+  ephemeralEvent("stop typing", Typing, `Somebody stopped typing, or fell silent for ${typingMs / 1_000} s.`),
 ] as const;

@@ -1,6 +1,7 @@
 /** Who is in a channel and who is typing there: procedures of the noun `channel` about the moment, nothing of it stored. */
 import { z } from "zod";
 import { latest } from "../../core/latest.ts";
+import { typingMs } from "../../core/limits.ts";
 import { Id } from "../../core/schema.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { requireChannel } from "../channel/channel.queries.ts";
@@ -25,7 +26,7 @@ export const presenceRouter = router({
         method: "POST",
         path: "/channel/{id}/typing",
         tags: ["channel"],
-        summary: "Say that the caller is typing; it ends after 6 s of silence.",
+        summary: `Say that the caller is typing; it ends after ${typingMs / 1_000} s of silence.`,
         protect: true,
       },
       rest: { success: 204, errors: ["NOT_FOUND"] },

@@ -4,6 +4,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Presence } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import type { Ephemeral } from "../../core/events/ephemerals.ts";
+import { crowdPauseMs, crowdUsers, lingerMs, movementPauseMs, moves, renewalMs, settleBeyondMovesMs } from "../../core/limits.ts";
 import type { Peers } from "../../core/peers.ts";
 import { RecentIds } from "../../core/recent-ids.ts";
 import { Pace } from "./pace.ts";
@@ -13,17 +14,8 @@ import { Typing } from "./typing.ts";
 
 const [channelMovement, startTyping, stopTyping] = presenceEvents;
 
+/** Changes that come together are announced together. */
 const settleMs = 20;
-const mergeMs = 250;
-const crowd = 500;
-const crowdMergeMs = 2_000;
-/** A page that reloads is back within this; nobody hears of it. */
-const lingerMs = 1_000;
-/** Browsers wait for three to five seconds before they open an event stream again. */
-const renewalMs = 8_000;
-/** What each user may move at once; what is beyond settles longer, and mostly is over by then. */
-const moves = { burst: 20, intervalMs: 250 };
-const pacedSettleMs = 700;
 
 /** Sends an event of the moment to everyone who may see it; `key` names the state it replaces. */
 export type Announce = (key: string, ephemeral: Ephemeral) => void;
@@ -210,7 +202,7 @@ export class ChannelPresence implements Presence, Rooms {
   }
 
   #moved(channelId: number, room: Room, userId: number): void {
-    this.#announceWithin(this.#pace.take(userId) === 0 ? settleMs : pacedSettleMs, channelId, room);
+    this.#announceWithin(this.#pace.take(userId) === 0 ? settleMs : settleBeyondMovesMs, channelId, room);
   }
 
   /** Soon, and never more often than the room's size allows. */
@@ -229,7 +221,7 @@ export class ChannelPresence implements Presence, Rooms {
     const payload = movement(channelId, users);
     if (payload !== room.announced) {
       room.announced = payload;
-      const pauseMs = users.length > crowd ? crowdMergeMs : mergeMs;
+      const pauseMs = users.length > crowdUsers ? crowdPauseMs : movementPauseMs;
       room.notBefore = this.#clock.monotonic() + pauseMs;
       this.#announceWithin(pauseMs, channelId, room);
       this.#announce(`movement:${channelId}`, { name: channelMovement.name, channelId, payload });

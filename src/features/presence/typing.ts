@@ -1,15 +1,10 @@
 /** Owns who is typing where. A change is announced at once while changes are few; where they are many, the last value is announced later. */
 import type { Clock } from "../../core/clock.ts";
+import { typingMs, typingPauseMs, typingStarts } from "../../core/limits.ts";
 import { Pace } from "./pace.ts";
 
-/** Silence after which typing is over. */
-const typingMs = 6_000;
 /** How often, at most, other nodes are told that somebody goes on typing; they wait for so much longer than the node itself. */
 const toldMs = 250;
-/** Between two announcements of one user in one channel. */
-const mergeMs = 250;
-/** Starts of one user in all channels. A stop needs none of them: there are no more stops than starts. */
-const starts = { burst: 10, intervalMs: 250 };
 
 export interface TypingListeners {
   /** Tells the readers of this node. */
@@ -54,7 +49,7 @@ export class Typing {
   constructor(clock: Clock, listeners: TypingListeners) {
     this.#clock = clock;
     this.#listeners = listeners;
-    this.#pace = new Pace(clock, starts);
+    this.#pace = new Pace(clock, typingStarts);
   }
 
   start(channelId: number, userId: number): void {
@@ -136,7 +131,7 @@ export class Typing {
     const { channelId, userId, typing } = state;
     this.#stopWaiting(state);
     state.announced = typing;
-    state.cancelPause = this.#clock.after(mergeMs, () => {
+    state.cancelPause = this.#clock.after(typingPauseMs, () => {
       state.cancelPause = undefined;
       this.#settle(state);
     });

@@ -1,5 +1,6 @@
 /** The table of users. */
 import { defineEntity, p } from "@mikro-orm/core";
+import { maxUsernameCharacters } from "../../core/limits.ts";
 import { rowId } from "../../core/row-id.ts";
 
 export const UserEntity = defineEntity({
@@ -7,9 +8,9 @@ export const UserEntity = defineEntity({
   tableName: "user",
   properties: {
     id: rowId(),
-    username: p.string().length(64),
+    username: p.string().length(maxUsernameCharacters),
     /** The name in lower case: names are unique whatever their case. */
-    username_key: p.string().length(64).unique(),
+    username_key: p.string().length(maxUsernameCharacters).unique(),
     password_hash: p.text(),
     /** Was the first user made on this machine while ADMIN was not set. */
     admin: p.boolean().default(false),

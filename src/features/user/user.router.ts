@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Context, Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
+import { maxPasswordBytes, maxUsernameCharacters, minPasswordBytes, minUsernameCharacters } from "../../core/limits.ts";
 import { readPage } from "../../core/paging.ts";
 import { readResource } from "../../core/resource.ts";
 import { forwardPage, Id, Storable } from "../../core/schema.ts";
@@ -10,15 +11,26 @@ import { openProcedure, readProcedure, router } from "../../core/trpc.ts";
 import { UserEntity } from "./user.entity.ts";
 import { usernameKey } from "./user.queries.ts";
 
+const usernameForm = new RegExp(`^[A-Za-z][A-Za-z0-9_-]{${minUsernameCharacters - 1},${maxUsernameCharacters - 1}}$`);
+
 const Username = z
   .string("Invalid username.")
-  .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "Invalid username.")
-  .meta({ description: "2 to 64 letters, digits, - or _, the first a letter; unique whatever its case.", examples: ["ann"] });
+  .regex(usernameForm, "Invalid username.")
+  .meta({
+    description: `${minUsernameCharacters} to ${maxUsernameCharacters} letters, digits, - or _, the first a letter; unique whatever its case.`,
+    examples: ["ann"],
+  });
 
-const Password = Storable.refine(
-  (value) => value.length <= 1_024 && Buffer.byteLength(value) >= 8 && Buffer.byteLength(value) <= 1_024,
-  "Must be 8 to 1024 bytes long.",
-).meta({ description: "8 to 1024 bytes of UTF-8; every byte counts.", examples: ["correct horse"] });
+function fits(password: string): boolean {
+  if (password.length > maxPasswordBytes) return false;
+  const bytes = Buffer.byteLength(password);
+  return bytes >= minPasswordBytes && bytes <= maxPasswordBytes;
+}
+
+const Password = Storable.refine(fits, `Must be ${minPasswordBytes} to ${maxPasswordBytes} bytes long.`).meta({
+  description: `${minPasswordBytes} to ${maxPasswordBytes} bytes of UTF-8; every byte counts.`,
+  examples: ["correct horse"],
+});
 
 const User = z.object({ id: Id, username: z.string().meta({ examples: ["ann"] }) }).meta({ id: "User" });
 

@@ -5,9 +5,6 @@ const heldBytes = 1024 * 1024;
 /** How much of what it remembers a window keeps from call to call. */
 const memory = 7 / 8;
 
-/** Queries whose answers may be whole pages; the answer to a mutation is no larger than what was sent. */
-export const queriesAtOnce = 4;
-
 export class CallWindow {
   /** The largest of the last answers. Nothing is known of the first: it goes alone. */
   #largestBytes: number | undefined;

@@ -1,7 +1,7 @@
 /** Owns what stands before any library: targets, hosts, tokens, and bodies as they come from the network, checked once. */
 import type { IncomingMessage } from "node:http";
 import { AppError } from "../../core/errors.ts";
-import { maxSentBytes } from "../../core/sizes.ts";
+import { maxBodyBytes } from "../../core/limits.ts";
 import { readMediaType } from "./media-type.ts";
 
 export interface Target {
@@ -107,7 +107,7 @@ const utf8WithoutMark = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Reads a body whole; undefined where there is none.
- * @throws AppError PAYLOAD_TOO_LARGE where it is larger than `maxSentBytes`; BAD_REQUEST where the client goes away.
+ * @throws AppError PAYLOAD_TOO_LARGE where it is larger than `maxBodyBytes`; BAD_REQUEST where the client goes away.
  */
 export function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   return new Promise((resolve, reject) => {
@@ -116,12 +116,12 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
     const tooLarge = () => reject(new AppError("PAYLOAD_TOO_LARGE"));
     request.on("data", (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= maxSentBytes) chunks.push(chunk);
+      if (size <= maxBodyBytes) chunks.push(chunk);
       else chunks = [];
       if (size > maxDrainedBytes) tooLarge();
     });
     request.on("end", () => {
-      if (size > maxSentBytes) tooLarge();
+      if (size > maxBodyBytes) tooLarge();
       else resolve(size === 0 ? undefined : Buffer.concat(chunks));
     });
     // Also closes after its end; an error that nobody gets is not worth its stack.

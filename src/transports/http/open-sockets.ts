@@ -4,16 +4,10 @@ import type { Socket } from "node:net";
 import type { Clock } from "../../core/clock.ts";
 import type { Origin } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
+import { firstByteWithinMs, maxUnreadBytesInAll, maxUnreadBytesPerAddress, unreadAnswerMs } from "../../core/limits.ts";
 
 const sweepMs = 5_000;
-/** A connection on which nothing has ever been sent. Browsers open some in advance, and open others where these are gone. */
-const firstByteMs = 15_000;
-/** An answer of which nothing has been taken. */
-const unreadMs = 30_000;
-/** What may wait for the clients of one address, and for all of them. */
-const unreadBytesPerAddress = 16 * 1024 * 1024;
-const unreadBytes = 128 * 1024 * 1024;
-/** How long a count of it is good. */
+/** How long a count of what waits for clients is good. */
 const countedMs = 50;
 
 interface Open {
@@ -73,9 +67,9 @@ export class OpenSockets {
   admit(address: string): void {
     const now = this.#clock.monotonic();
     if (now - this.#counted.at > countedMs) this.#count(now);
-    if ((this.#counted.byAddress.get(address) ?? 0) > unreadBytesPerAddress)
+    if ((this.#counted.byAddress.get(address) ?? 0) > maxUnreadBytesPerAddress)
       throw new AppError("TOO_MANY_REQUESTS", "Too many answers to this address have not been read.", { retryAfterSeconds: 1 });
-    if (this.#counted.all > unreadBytes)
+    if (this.#counted.all > maxUnreadBytesInAll)
       throw new AppError("SERVICE_UNAVAILABLE", "Too many answers have not been read.", { retryAfterSeconds: 1 });
   }
 
@@ -111,8 +105,9 @@ export class OpenSockets {
       open.taken = taken;
       if (open.upgradedFrom !== undefined) continue;
       // A stream of events has a feed, which gives its reader more time.
-      const unread = now - open.movedAt >= unreadMs && !open.answers.some(isStream);
-      if (unread || (socket.bytesRead === 0 && now - open.openedAt >= firstByteMs)) socket.destroy();
+      const unread = now - open.movedAt >= unreadAnswerMs && !open.answers.some(isStream);
+      // Browsers open connections in advance, and open others where these are gone.
+      if (unread || (socket.bytesRead === 0 && now - open.openedAt >= firstByteWithinMs)) socket.destroy();
     }
   }
 }

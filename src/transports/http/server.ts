@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { ConfigError } from "../../config.ts";
 import { AppError } from "../../core/errors.ts";
+import { headersWithinMs, keepAliveMs, requestWithinMs } from "../../core/limits.ts";
 import { nextRequestId } from "../../core/random.ts";
 import type { OpenSockets } from "./open-sockets.ts";
 import { answerAndEnd, refuseSocket } from "./refusal.ts";
@@ -20,10 +21,7 @@ interface PortOptions {
   readonly onUpgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
-const requestTimeoutMs = 30_000;
-const headersTimeoutMs = 15_000;
-const keepAliveTimeoutMs = 65_000;
-/** How often Node looks at those times. */
+/** How often Node looks whether a client takes too long. */
 const checkMs = 5_000;
 /** A connection that is silent for so long is asked by the system whether its other end is still there. */
 const probeAfterMs = 10_000;
@@ -49,9 +47,9 @@ function refuseBytes(error: NodeJS.ErrnoException, socket: Duplex): void {
 async function listen({ variable, port, host, sockets, onRequest, onUpgrade }: PortOptions): Promise<Server> {
   const server = createServer({
     requireHostHeader: false,
-    requestTimeout: requestTimeoutMs,
-    headersTimeout: headersTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
+    requestTimeout: requestWithinMs,
+    headersTimeout: headersWithinMs,
+    keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: checkMs,
     keepAlive: true,
     keepAliveInitialDelay: probeAfterMs,

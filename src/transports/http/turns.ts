@@ -1,12 +1,10 @@
 /** Owns whose turn it is on a connection whose client does not wait for its answers: one request is under way, the rest wait on its side. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
+import { maxPipelinedRequests } from "../../core/limits.ts";
 
 /** What waits behind the request under way, by connection; none where nothing is. */
 const waitingOn = new WeakMap<Duplex, (() => void)[]>();
-
-/** More are on the way at once to nobody but a client that means to make them pile up. */
-const maxWaiting = 200;
 
 /** Whether an answer is still to come on a connection, so that nothing else may be written to it. */
 export function isUnderWay(socket: Duplex): boolean {
@@ -28,7 +26,7 @@ export function takeTurn({ socket }: IncomingMessage, response: ServerResponse, 
   };
   const waiting = waitingOn.get(socket);
   if (waiting) {
-    if (waiting.length >= maxWaiting) {
+    if (waiting.length >= maxPipelinedRequests) {
       socket.destroy();
       return;
     }

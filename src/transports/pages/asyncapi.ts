@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { catalogue } from "../../api.ts";
 import { frame } from "../../core/events/event.ts";
+import { maxBodyText } from "../../core/limits.ts";
 import { typeName } from "../../core/schema.ts";
-import { maxSent } from "../../core/sizes.ts";
 import { answers, commands } from "../shim/commands.ts";
 import { closeCodes } from "../socket/connections.ts";
 import { exampleOf, type Schema, toDialect } from "./json-schema.ts";
@@ -85,7 +85,7 @@ function describe() {
       title: "Keenchat events",
       version,
       license: { name: "MIT", url: "https://opensource.org/license/mit" },
-      description: `Events in real time. Give the last id you saw and you get every later event you may see, once, in order, then \`ready\`, then live. Events grow: clients ignore fields and events that they do not know. Close codes: ${codes.join(", ")}, 1009 frame over ${maxSent}.`,
+      description: `Events in real time. Give the last id you saw and you get every later event you may see, once, in order, then \`ready\`, then live. Events grow: clients ignore fields and events that they do not know. Close codes: ${codes.join(", ")}, 1009 frame over ${maxBodyText}.`,
     },
     defaultContentType: "application/json",
     channels: {

@@ -6,6 +6,7 @@ import { AppError } from "../../core/errors.ts";
 import type { Feed, Sink } from "../../core/events/feed.ts";
 import type { Feeds } from "../../core/events/feeds.ts";
 import { sseWire } from "../../core/events/wires.ts";
+import { closeWithinMs, heartbeatMs } from "../../core/limits.ts";
 import { callProcedure } from "../calls/procedures.ts";
 import { setStreamHeaders } from "../http/event-stream.ts";
 import { single } from "../http/gate.ts";
@@ -18,9 +19,6 @@ export interface StreamOptions {
   readonly clock: Clock;
 }
 
-const heartbeatMs = 15_000;
-/** How long a reader may take over what was written before its stream was ended. */
-const endGraceMs = 1_500;
 const comment = Buffer.from(": keep-alive\n\n");
 
 /**
@@ -34,7 +32,7 @@ function holdOpen(
 ): void {
   const end = () => {
     response.end();
-    clock.after(endGraceMs, () => response.destroy());
+    clock.after(closeWithinMs, () => response.destroy());
   };
   const slot = connections.open({ address: origin.address, end, caller });
   if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });

@@ -1,4 +1,5 @@
 /** Owns the commands of one socket that wait for their turn: in order, a few between two turns of everybody else, and never more than a bound. */
+import { maxWaitingCommandBytes } from "../../core/limits.ts";
 import { yieldToOthers } from "../../core/yield.ts";
 
 /** The client's side, which can be made to wait. */
@@ -9,8 +10,6 @@ export interface Flow {
 
 /** Commands that wait before the client has to. */
 const maxWaiting = 64;
-/** Where the client cannot be made to wait, or has sent them already: the rest are refused. */
-const maxWaitingBytes = 512 * 1024;
 /** A command's closures and its place in the queue, roughly. */
 const overheadBytes = 512;
 const inOneTurn = 8;
@@ -31,7 +30,7 @@ export class CommandQueue {
   /** False where too much waits already. `run` never rejects. */
   add(text: string, run: () => Promise<void>): boolean {
     const bytes = overheadBytes + 2 * text.length;
-    if (this.#waitingBytes + bytes > maxWaitingBytes) return false;
+    if (this.#waitingBytes + bytes > maxWaitingCommandBytes) return false;
     this.#waitingBytes += bytes;
     this.#waiting += 1;
     if (this.#waiting === maxWaiting) this.#flow?.pause();

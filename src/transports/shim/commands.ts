@@ -1,6 +1,7 @@
 /** Owns what a plain or Socket.IO client may send, and what it alone is answered: the shim carries it out, the AsyncAPI document tells of it. */
 import { z } from "zod";
 import { errorCodes } from "../../core/errors.ts";
+import { errorWindowMs, maxErrors, typingMs } from "../../core/limits.ts";
 import { Id } from "../../core/schema.ts";
 
 interface Command {
@@ -26,7 +27,11 @@ export const commands = {
     answers: ["channel movement"],
     description: "Moves to a channel; an id of null, or null, leaves. Everyone hears `channel movement` for both channels.",
   },
-  "start typing": { data: InChannel, answers: [], description: "Everyone hears `start typing`; it ends after 6 s of silence." },
+  "start typing": {
+    data: InChannel,
+    answers: [],
+    description: `Everyone hears \`start typing\`; it ends after ${typingMs / 1_000} s of silence.`,
+  },
   "stop typing": { data: InChannel, answers: [], description: "Everyone hears `stop typing`." },
 } as const satisfies Record<string, Command>;
 
@@ -42,6 +47,6 @@ export const answers = {
   "identity failure": { data: z.null(), description: "The token is not good." },
   error: {
     data: z.object({ error: z.string(), code: z.enum(Object.keys(errorCodes) as [string, ...string[]]) }),
-    description: "What was sent could not be done. The socket stays open; more than 20 within 10 s close it.",
+    description: `What was sent could not be done. The socket stays open; more than ${maxErrors} within ${errorWindowMs / 1_000} s close it.`,
   },
 } as const satisfies Record<string, { data: z.ZodType; description: string }>;

@@ -5,6 +5,7 @@ import type { Caller, Follow, Origin } from "../../core/context.ts";
 import { AppError, describeError } from "../../core/errors.ts";
 import type { Feed, Sink, Wire } from "../../core/events/feed.ts";
 import type { Feeds, Here } from "../../core/events/feeds.ts";
+import { errorWindowMs, identifyWithinMs, maxErrors } from "../../core/limits.ts";
 import { createContext, type Services } from "../../core/services.ts";
 import { callProcedure } from "../calls/procedures.ts";
 import { single, type Target } from "../http/gate.ts";
@@ -51,9 +52,6 @@ export interface Refusal {
 /** Answers the client that asked for it, once its command was carried out or refused. */
 export type Acknowledge = (outcome: { readonly ok: true } | Refusal) => void;
 
-const identifyWithinMs = 10_000;
-const errorWindowMs = 10_000;
-const maxErrors = 20;
 /** Longer than any text that a command makes sense with. */
 const maxTextLength = 2_048;
 const nothing = "null";

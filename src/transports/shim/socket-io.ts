@@ -6,20 +6,14 @@ import { Decoder, Encoder, PacketType } from "socket.io-parser";
 import type { Clock } from "../../core/clock.ts";
 import { AppError, describeError } from "../../core/errors.ts";
 import type { Sink, Wire } from "../../core/events/feed.ts";
+import { closeWithinMs, heartbeatMs, identifyWithinMs, maxBodyBytes, maxUnreadBytes } from "../../core/limits.ts";
 import { nextRequestId } from "../../core/random.ts";
-import { maxSentBytes } from "../../core/sizes.ts";
 import { parseTarget, readToken } from "../http/gate.ts";
 import { type Exchange, sendOptions } from "../http/http.ts";
 import { type CloseCode, closeCodes, type Slot } from "../socket/connections.ts";
 import { FrameRate } from "../socket/frame-rate.ts";
 import type { SocketOptions } from "../socket/socket.ts";
 import { type Acknowledge, readReading, Shim } from "./shim.ts";
-
-const heartbeatMs = 15_000;
-const connectWithinMs = 10_000;
-const closeGraceMs = 1_500;
-/** Who goes on asking without taking the answers is too slow: the library does not stop to read, and keeps what it cannot send. */
-const maxUnsentChars = 256 * 1024;
 
 /** What the library leaves untyped: its engine, and a transport's readiness. */
 interface Engine {
@@ -107,7 +101,7 @@ function endConn(conn: Conn, code: CloseCode, reason: string, clock: Clock): voi
   // Over polling the library waits until all that is left was taken; from who takes nothing, or floods, it is taken back.
   if (!ws) conn.close(code === closeCodes.tooSlow || code === closeCodes.abuse);
   else ws.close(code, reason);
-  if (code !== closeCodes.tooSlow) clock.after(closeGraceMs, () => cut(conn));
+  if (code !== closeCodes.tooSlow) clock.after(closeWithinMs, () => cut(conn));
 }
 
 /** Whether the transport has taken everything. */
@@ -122,11 +116,11 @@ function guard(conn: Conn, slot: Slot, { clock, limits }: SocketOptions): void {
   let unsentChars = 0;
   conn.on("packetCreate", (packet: { data?: unknown }) => {
     unsentChars = isFree(conn) ? 0 : unsentChars + String(packet.data ?? "").length;
-    if (unsentChars <= maxUnsentChars) return;
-    // Nothing more is kept for who asks on and takes nothing, nor is it waited for.
+    if (unsentChars <= maxUnreadBytes) return;
+    // The library does not stop to read, and keeps what it cannot send. For a client that takes nothing, nothing more is kept.
     delete packet.data;
     slot.end(closeCodes.tooSlow, "too slow");
-    clock.after(closeGraceMs, () => cut(conn));
+    clock.after(closeWithinMs, () => cut(conn));
   });
 }
 
@@ -185,8 +179,8 @@ export function createSocketIo(options: SocketOptions) {
     destroyUpgrade: false,
     pingInterval: heartbeatMs,
     pingTimeout: heartbeatMs,
-    connectTimeout: connectWithinMs,
-    maxHttpBufferSize: maxSentBytes,
+    connectTimeout: identifyWithinMs,
+    maxHttpBufferSize: maxBodyBytes,
     perMessageDeflate: false,
     httpCompression: false,
   });

@@ -1,7 +1,6 @@
 /** Owns the limit on what a client sends: too many frames are borne for a while, or as many as that makes at once, then no longer. */
 import type { Clock } from "../../core/clock.ts";
-
-const floodSeconds = 5;
+import { floodSeconds } from "../../core/limits.ts";
 
 export class FrameRate {
   readonly #clock: Clock;

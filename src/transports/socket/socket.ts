@@ -6,6 +6,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { Origin } from "../../core/context.ts";
 import type { Sink } from "../../core/events/feed.ts";
 import type { Feeds } from "../../core/events/feeds.ts";
+import { closeWithinMs, maxUnreadBytes } from "../../core/limits.ts";
 import type { Services } from "../../core/services.ts";
 import type { Target } from "../http/gate.ts";
 import type { Cors } from "../http/http.ts";
@@ -32,10 +33,6 @@ export interface SocketOptions {
   readonly onError: (error: unknown, requestId: string) => void;
 }
 
-/** How long a peer may take over its half of the close before the connection is cut. */
-const closeGraceMs = 1_500;
-/** Who does not take what waits for it is not listened to either, so that answers to it cannot pile up. */
-export const readHighWaterBytes = 256 * 1024;
 /** Heartbeats a peer may miss while it takes nothing; its feeds end it sooner, when there is much for it. */
 const maxStalledBeats = 3;
 
@@ -108,7 +105,8 @@ export class Connection implements Sink<Buffer> {
       this.end(closeCodes.abuse, "too many frames");
       return false;
     }
-    if (this.backlog > readHighWaterBytes) this.#ws.pause();
+    // A client that does not take its answers is not read from either, so that they cannot pile up.
+    if (this.backlog > maxUnreadBytes) this.#ws.pause();
     return true;
   }
 
@@ -134,7 +132,7 @@ export class Connection implements Sink<Buffer> {
 
   resume(): void {
     this.#held = false;
-    if (this.backlog <= readHighWaterBytes) this.#ws.resume();
+    if (this.backlog <= maxUnreadBytes) this.#ws.resume();
   }
 
   /** What happens on the socket from now on is this protocol's. */
@@ -149,7 +147,7 @@ export class Connection implements Sink<Buffer> {
   end(code: CloseCode, reason: string): void {
     this.#ws.close(code, reason);
     // A reader that was too slow gets its time to read up to the close frame.
-    if (code !== closeCodes.tooSlow) this.options.clock.after(closeGraceMs, () => this.#ws.terminate());
+    if (code !== closeCodes.tooSlow) this.options.clock.after(closeWithinMs, () => this.#ws.terminate());
   }
 
   /**

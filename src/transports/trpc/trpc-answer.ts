@@ -5,9 +5,6 @@ import type { Context } from "../../core/context.ts";
 import { describeError } from "../../core/errors.ts";
 import { callProcedure, type ProcedureDefinition } from "../calls/procedures.ts";
 
-/** How many calls one batch may hold, over HTTP and over WebSocket. */
-export const maxBatchSize = 100;
-
 export interface TrpcCall {
   readonly path: string;
   readonly type: ProcedureDefinition["type"] | "unknown";

@@ -1,7 +1,8 @@
 /** Owns the answer to a batch of tRPC calls over HTTP: worked off a few at a time, and no faster than its reader takes it. */
 import type { ServerResponse } from "node:http";
+import { maxMutationsAtOnce, maxQueriesAtOnce } from "../../core/limits.ts";
 import { yieldToOthers } from "../../core/yield.ts";
-import { CallWindow, queriesAtOnce } from "../calls/call-window.ts";
+import { CallWindow } from "../calls/call-window.ts";
 import { send } from "../http/http.ts";
 import type { Answer } from "./trpc-answer.ts";
 
@@ -13,8 +14,6 @@ interface Batch {
   readonly lines: boolean;
 }
 
-/** Signing in is refused where more want it at once. */
-const mutationsAtOnce = 20;
 /** A whole answer of up to this size has a status and a length; a larger one is sent as it grows. */
 const bufferedBytes = 512 * 1024;
 const contentType = "application/json";
@@ -50,7 +49,7 @@ async function* workOff(response: ServerResponse, { calls, mutates, lines }: Bat
     return { index, answer, body: bodyOf(answer) };
   };
   for (let next = 0; ; ) {
-    const atOnce = mutates ? mutationsAtOnce : response.closed ? 0 : window.size(queriesAtOnce);
+    const atOnce = mutates ? maxMutationsAtOnce : response.closed ? 0 : window.size(maxQueriesAtOnce);
     while (underWay.length < atOnce) {
       const call = calls[next];
       if (!call) break;

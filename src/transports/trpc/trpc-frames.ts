@@ -1,5 +1,6 @@
 /** Owns the frames that a tRPC client sends over WebSocket: what makes sense of them. https://trpc.io/docs/rpc */
 import { AppError } from "../../core/errors.ts";
+import { maxCallIdCharacters } from "../../core/limits.ts";
 import type { Target } from "../http/gate.ts";
 
 export type RpcId = number | string;
@@ -15,9 +16,6 @@ interface Asked {
 export type CallFrame = Asked & { readonly method: "query" | "mutation" };
 export type SubscriptionFrame = Asked & { readonly method: "subscription" };
 export type TrpcFrame = CallFrame | SubscriptionFrame | { readonly id: RpcId; readonly method: "subscription.stop" };
-
-/** Every frame of a subscription repeats its id. */
-const maxIdLength = 64;
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -42,7 +40,7 @@ export function isTrpcFrame(text: string): boolean {
 /** The id that an answer to a frame can carry. */
 export function idOf(frame: unknown): RpcId | null {
   const id = isObject(frame) ? frame["id"] : undefined;
-  return typeof id === "number" || (typeof id === "string" && id.length <= maxIdLength) ? id : null;
+  return typeof id === "number" || (typeof id === "string" && id.length <= maxCallIdCharacters) ? id : null;
 }
 
 /** @throws AppError BAD_REQUEST where a frame makes no sense. */
@@ -50,7 +48,7 @@ export function readFrame(frame: unknown): TrpcFrame {
   if (!isObject(frame)) throw new AppError("BAD_REQUEST", "A frame must be an object.");
   const { method, jsonrpc, params } = frame;
   const id = idOf(frame);
-  if (id === null) throw new AppError("BAD_REQUEST", `An id must be a number, or a string of at most ${maxIdLength} characters.`);
+  if (id === null) throw new AppError("BAD_REQUEST", `An id must be a number, or a string of at most ${maxCallIdCharacters} characters.`);
   if (method === "subscription.stop") return { id, method };
   if (method !== "query" && method !== "mutation" && method !== "subscription")
     throw new AppError("BAD_REQUEST", "The method must be query, mutation, subscription or subscription.stop.");

@@ -1,13 +1,14 @@
 /** Owns tRPC over HTTP: which calls a request makes, on whose behalf, and with what input. */
 import type { Context, Origin } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
+import { maxBatchCalls } from "../../core/limits.ts";
 import { createContext, type Services } from "../../core/services.ts";
 import { findCaller } from "../calls/caller.ts";
 import { definitions } from "../calls/procedures.ts";
 import { parseJson, readBody, readJsonText, readToken, single, type Target } from "../http/gate.ts";
 import { type Exchange, isPreflight, methodNotAllowed, send, sendError, sendOptions, whileWaitedFor } from "../http/http.ts";
 import type { Connections } from "../socket/connections.ts";
-import { answerCall, errorShape, maxBatchSize } from "./trpc-answer.ts";
+import { answerCall, errorShape } from "./trpc-answer.ts";
 import { sendAnswer, sendBatch } from "./trpc-batch.ts";
 import { streamSubscription } from "./trpc-stream.ts";
 
@@ -31,7 +32,7 @@ interface Call {
 function readCall({ query }: Target, path: string): Call {
   const batched = single(query, "batch") === "1";
   const paths = batched ? path.split(",") : [path];
-  if (paths.length > maxBatchSize) throw new AppError("BAD_REQUEST", `A batch has at most ${maxBatchSize} calls.`);
+  if (paths.length > maxBatchCalls) throw new AppError("BAD_REQUEST", `A batch has at most ${maxBatchCalls} calls.`);
   const types = new Set(paths.flatMap((name) => definitions.get(name)?.type ?? []));
   if (types.size > 1) throw new AppError("BAD_REQUEST", "Queries and mutations cannot stand in one batch.");
   const [type] = types;

@@ -2,6 +2,7 @@
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../../api.ts";
 import { AppError } from "../../core/errors.ts";
+import { streamMs } from "../../core/limits.ts";
 import { createContext, type Request, type Services } from "../../core/services.ts";
 import { streamCacheControl } from "../http/event-stream.ts";
 import { single, type Target } from "../http/gate.ts";
@@ -10,8 +11,6 @@ import type { Connections } from "../socket/connections.ts";
 
 /** The parameters that tRPC's adapter gets to see. */
 const adapterParameters = ["batch", "input", "lastEventId"];
-/** A client that is gone without a word takes what it is sent, as far as can be told. Together with its lingering less than 35 s. */
-const renewedAfterMs = 25_000;
 
 function adapterUrl(path: string, query: Target["query"]): string {
   const kept = adapterParameters.flatMap((name) => {
@@ -36,7 +35,8 @@ export async function streamSubscription(
   const stream = { renewing: false };
   // To follow the log is to be in no place: a reader of `events` that is gone costs its connection alone.
   if (path !== "events") {
-    const cancel = services.clock.after(renewedAfterMs, () => {
+    // A client that is gone without a word takes what it is sent, as far as can be told.
+    const cancel = services.clock.after(streamMs, () => {
       stream.renewing = true;
       end();
     });

@@ -2,16 +2,15 @@
 import type { Caller, Context, Follow, Socket } from "../../core/context.ts";
 import { AppError, describeError } from "../../core/errors.ts";
 import { textFrame, trpcWire } from "../../core/events/wires.ts";
+import { identifyWithinMs, maxBatchCalls, maxQueriesAtOnce, maxUnreadBytes } from "../../core/limits.ts";
 import { createContext } from "../../core/services.ts";
-import { CallWindow, queriesAtOnce } from "../calls/call-window.ts";
+import { CallWindow } from "../calls/call-window.ts";
 import { callProcedure, definitions } from "../calls/procedures.ts";
 import { closeCodes } from "../socket/connections.ts";
-import { type Connection, type Protocol, readHighWaterBytes } from "../socket/socket.ts";
-import { type Answer, answerCall, errorShape, maxBatchSize } from "./trpc-answer.ts";
+import type { Connection, Protocol } from "../socket/socket.ts";
+import { type Answer, answerCall, errorShape } from "./trpc-answer.ts";
 import { type CallFrame, idOf, isObject, type RpcId, readFrame, type SubscriptionFrame } from "./trpc-frames.ts";
 import { Iteration } from "./trpc-iteration.ts";
-
-const paramsWithinMs = 10_000;
 
 /** What a subscription is once it has begun: a feed, or an iteration. */
 interface Running {
@@ -40,7 +39,7 @@ export class TrpcSocket implements Protocol, Socket {
     const { options } = connection;
     if (announced) {
       options.clock.after(
-        paramsWithinMs,
+        identifyWithinMs,
         () => !this.#caller && connection.open && connection.slot.end(closeCodes.abuse, "no connection parameters"),
       );
     } else {
@@ -135,11 +134,11 @@ export class TrpcSocket implements Protocol, Socket {
 
   /** Each frame for itself: one that makes no sense is refused without its neighbours, and a batch that is too long with all of them. */
   #receiveBatch(frames: readonly unknown[]): void {
-    if (frames.length <= maxBatchSize) {
+    if (frames.length <= maxBatchCalls) {
       for (const frame of frames) this.#take(frame);
       return;
     }
-    const error = new AppError("BAD_REQUEST", `A batch has at most ${maxBatchSize} calls.`);
+    const error = new AppError("BAD_REQUEST", `A batch has at most ${maxBatchCalls} calls.`);
     const ids = new Set(frames.map(idOf).filter((id) => id !== null));
     if (ids.size === 0) this.#sendError(null, error);
     for (const id of ids) if (!this.#isInUse(id)) this.#sendError(id, error);
@@ -171,8 +170,8 @@ export class TrpcSocket implements Protocol, Socket {
   /** A call begins while the client takes its answers, in the order they were asked for. */
   #mayCall({ method }: CallFrame): boolean {
     const { backlog, options } = this.#connection;
-    if (backlog > readHighWaterBytes || this.#calls.size - this.#waiting.length >= options.limits.callsPerSocket) return false;
-    return method === "mutation" || this.#queriesUnderWay < this.#window.size(queriesAtOnce);
+    if (backlog > maxUnreadBytes || this.#calls.size - this.#waiting.length >= options.limits.callsPerSocket) return false;
+    return method === "mutation" || this.#queriesUnderWay < this.#window.size(maxQueriesAtOnce);
   }
 
   #callNext(): void {
@@ -260,7 +259,7 @@ export class TrpcSocket implements Protocol, Socket {
     const connection = this.#connection;
     const iteration = new Iteration({
       backlog: () => connection.backlog,
-      highWaterBytes: readHighWaterBytes,
+      highWaterBytes: maxUnreadBytes,
       send: (result) => {
         if ("type" in result && result.type === "stopped") this.#subscriptions.delete(id);
         this.#send({ id, jsonrpc, result });
