@@ -76,7 +76,7 @@ function postRequest(number: number, token: string | undefined): string {
   return `POST /message HTTP/1.1\r\nHost: 127.0.0.1\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }
 
-/** A message as the bare server passes it on: as long as one of ours. */
+/** A message as the bare server passes it on: as long as Keenchat's. */
 function bareMessage(number: number): string {
   const data = { id: number, channel_id: 1, user_id: 1, message_text: number + filler, time: Date.now() };
   return JSON.stringify({ event: "post message", data, id: `${number.toString(36)}.abcdefgh` });

@@ -24,7 +24,7 @@ export interface Costs {
   readonly rousing: number;
   /** A reader whom a commit does not concern. */
   readonly passing: number;
-  /** Whoever posts, a message. */
+  /** A poster, for each message. */
   readonly posting: number;
   /** What each process that wants a core and finds none adds to the work of one that wakes. Nothing where cores are not shared. */
   readonly crowding: number;
@@ -205,7 +205,7 @@ class World {
     }
   }
 
-  /** Whoever has an answer posts again. Where cores are counted it is one process that does, as in the bench. */
+  /** A poster with an answer posts again. Where cores are counted it is one process that does, as in the bench. */
   answered(node: SimulatedNode): void {
     if (this.installation.cores === undefined) node.request();
     else this.#load.do(this.costs.posting, () => node.request());

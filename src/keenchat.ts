@@ -117,7 +117,7 @@ export async function startKeenchat(config: Config, logger: Logger, overrides: O
 type Given = Required<Overrides> & { readonly logger: Logger };
 type Core = Awaited<ReturnType<typeof openCore>>;
 
-/** What is behind every wire: the log's readers, who is here, and how nodes hear of each other. */
+/** What is behind every wire: the log's readers, presence, and the messages between nodes. */
 async function openCore(config: Config, { clock, logger, retention }: Given, { database, log, node, writer, secret }: Store) {
   const onError = onUnexpected(logger);
   const { read } = database;
@@ -128,7 +128,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
   const tokens = new SessionTokens(secret, clock, findCaller, () => log.fresh());
   const addresses = new Addresses(config.limits.socketsPerAddress, peers);
   const connections = new Connections(clock, addresses, (sessionId) => tokens.hasEnded(sessionId));
-  // In the next turn: whoever signs out over the socket that this ends gets the answer first.
+  // In the next turn: a client that signs out over the socket that this ends gets its answer first.
   tokens.onEnd((sessionId) => setImmediate(() => connections.endSession(sessionId)));
   log.onNewHistory(() => {
     tokens.forget();

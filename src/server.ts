@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   process.on("disconnect", () => process.exit(1));
 
   process.stdout.on("error", () => {});
-  // Said last: whoever reads it may stop us at once.
+  // Written last: a reader of this line may stop the process at once.
   const ready = `Keenchat is ready at ${keenchat.restUrl} (REST, tRPC) and ${keenchat.wsUrl} (real time)`;
   process.stdout.write(process.stdout.isTTY ? `${ready}\n` : `${JSON.stringify({ level: "info", time: Date.now(), msg: ready })}\n`);
 }

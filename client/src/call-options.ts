@@ -2,6 +2,6 @@
 
 /** What every call takes beside its input. */
 export interface CallOptions {
-  /** Gives up the call: its promise rejects with the signal's reason. */
+  /** Ends the call: its promise rejects with the signal's reason. */
   signal?: AbortSignal;
 }

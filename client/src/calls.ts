@@ -46,7 +46,7 @@ export class Caller {
   async call(path: string, input: unknown = {}, { signal, repeatable }: CallOptions & { repeatable?: boolean } = {}): Promise<unknown> {
     const { tokens } = this.#options;
     if (tokens.loaded) await tokens.loaded;
-    // Every attempt is its caller's, whoever signs in meanwhile. Signing in itself must work whatever became of the token before.
+    // A call keeps the token of its caller if another user signs in meanwhile. Signing in must work even with an ended token.
     const token = path === "auth.login" ? null : tokens.current;
     let isQuery = this.#queries.has(path);
     let isTurned = false;

@@ -85,7 +85,7 @@ export interface KeenchatClient extends Omit<Calls, "message"> {
   presence(channelId: number, options?: { signal?: AbortSignal }): Stream<ChannelUsers>;
   /** Tells a channel that the user types. */
   typing(channelId: number): Typing;
-  /** The state of the connection that streams share, and a way to make it anew (`retry now`). */
+  /** The state of the connection that streams share, and a way to reconnect now (`retry now`). */
   readonly connection: Observable<ConnectionState> & { reconnect(): void };
   /** The token of who is signed in; null: nobody. It is set by `auth.login` and gone after `auth.logout`, or when the server no longer takes it. */
   readonly token: Observable<string | null>;

@@ -13,7 +13,7 @@ type Owner = number | string | null;
 interface Item {
   readonly owner: Owner;
   readonly message: PendingMessage;
-  /** Whether the storage has it; where it has it no more, another page has given it up. */
+  /** Whether the storage has it; a message that is missing there was discarded by another page. */
   readonly stored?: Promise<boolean>;
 }
 

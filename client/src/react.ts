@@ -43,7 +43,7 @@ export interface Messages extends MessagesState {
   post(messageText: string): void;
   /** Sends a pending message with an error again. */
   retry(clientMessageId: string): void;
-  /** Gives up a pending message. */
+  /** Discards a pending message. */
   discard(clientMessageId: string): void;
   /** Reads the newest page again, after a failure. */
   reload(): void;

@@ -51,7 +51,7 @@ export class SharedEvents {
       );
     };
     start();
-    // Whoever was refused may be let in under another name.
+    // A user who was refused may sign in under another name.
     const stopWatching = this.#client.token.subscribe((token) => token !== null && this.#cursor === undefined && start());
     return () => {
       stopWatching();

@@ -13,7 +13,7 @@ export interface StoreState {
   readonly error: KeenchatError | undefined;
 }
 
-/** Whoever comes back within this finds everything as it was. */
+/** A component that is shown again within this time finds everything as it was. */
 const lingerMs = 30_000;
 const retryMs = 5_000;
 
@@ -137,7 +137,7 @@ export abstract class Store<State extends StoreState> {
       const error = toError(reason);
       change = { status: error.code === "NOT_FOUND" ? "gone" : "failed", error } as Partial<State>;
     }
-    // Another reading has begun meanwhile, or a deletion was heard of.
+    // Another reading has begun meanwhile, or a deletion has arrived.
     if (reading !== this.#reading || this.#isGone()) return;
     if (change.error?.transient) this.#retry = startTimer(this.reload, delayAfter(change.error));
     this.set(change);

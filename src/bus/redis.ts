@@ -172,7 +172,7 @@ class RedisBus implements Bus {
   }
 }
 
-/** One whose socket is still being made comes to be connected all the same, and goes then. */
+/** A connection whose socket is still opening emits `connect` even after `destroy`, and is destroyed then. */
 function destroy(connection: Connection): void {
   connection.once("connect", () => connection.destroy());
   connection.destroy();

@@ -64,7 +64,7 @@ export class SessionTokens implements Tokens {
     for (const listener of this.#listeners) listener(sessionId);
   }
 
-  /** For another history of the table: nothing that is remembered can be relied on, and the ids of what ended may be given out anew. */
+  /** For another history of the table: nothing that is remembered can be relied on, and the ids of ended sessions may be used again. */
   forget(): void {
     this.#remembered.clear();
     this.#tokenOf.clear();
@@ -112,7 +112,7 @@ export class SessionTokens implements Tokens {
         algorithms: [algorithm],
         currentDate: new Date(this.#clock.now()),
       });
-      // The secret may be shared with whoever else makes tokens.
+      // Another program may sign tokens with the same secret.
       if (!Number.isSafeInteger(payload.sid)) throw new TypeError("The token names no session.");
       return payload;
     } catch (cause) {

@@ -21,7 +21,7 @@ export interface WriteConnection extends Read, BatchReads {
   run(sql: string, params: readonly Param[]): void;
   /** All of the rows have the columns of the first. */
   insertMany<Row extends object>(table: string, rows: readonly Row[]): void;
-  /** Waits for what was not waited for: for whoever has more to write than may be on its way at once. */
+  /** Waits for the statements sent so far, for a caller that writes more than may be in flight at once. */
   flush(): Promise<void>;
   /** Reads the counter row and keeps every other writer waiting until this transaction ends. */
   lockCounter(): Promise<Counter>;

@@ -11,7 +11,7 @@ import { LostError } from "./postgres-errors.ts";
 /** Any number; the same in every version of Keenchat, so that two of them never migrate together. */
 const migrationLock = 5_336_824;
 const connectMs = 2_000;
-/** Whoever else has the lock may keep it for long: that is said, and asked again. */
+/** Another process may hold the lock for long: each wait ends after this, is logged, and starts again. */
 const lockMs = 500;
 /** Nothing that the session of the lock is asked takes any time. */
 const answerMs = 5_000;

@@ -40,7 +40,7 @@ const tables = {
   autoJoinRefsForFilters: false,
 };
 
-/** What the counter row numbers, and no sequence. SQLite has one kind of numbered key only, whoever gives the numbers. */
+/** What the counter row numbers, and no sequence. SQLite has only one kind of numbered key, even if the numbers are given. */
 const fromCounter: Readonly<Record<string, string>> = { event: "seq", message: "id" };
 
 /** Options for the SQLite database in the file `path`. */
@@ -64,7 +64,7 @@ export function postgresOptions(url: string) {
     extensions: [Migrator],
     migrations: migrations("postgres"),
     pool: { min: 0, max: 2 },
-    // Without it the pool waits for a silent server's greeting until the system gives up.
+    // Without it the pool waits for a silent server's greeting until the system's own timeout.
     driverOptions: { connectionTimeoutMillis: 2_000 },
     discovery: {
       onMetadata({ tableName, properties }) {

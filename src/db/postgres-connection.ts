@@ -1,4 +1,4 @@
-/** Owns one connection to PostgreSQL for as long as it lasts: pipelined, its statements prepared once, given up where it falls silent. */
+/** Owns one connection to PostgreSQL for as long as it lasts: pipelined, its statements prepared once, closed when it is silent for too long. */
 import process from "node:process";
 import pg from "pg";
 import type { Param } from "../core/context.ts";
@@ -19,7 +19,7 @@ const int8 = 20;
 
 /**
  * Every wait ends before the two seconds that a request may take, and the server's ends before ours, so that it says which it was.
- * A node that stops inside its transaction is put out before those who wait for it give up.
+ * PostgreSQL ends the transaction of a node that has stopped before the transactions that wait for it time out.
  */
 const connectWithinMs = 1_500;
 const statementMs = 1_500;
@@ -62,7 +62,7 @@ export class PostgresConnection {
   #heardAt = 0;
   #silence: NodeJS.Timeout | undefined;
 
-  /** `onLost` is told when a connection that was open is no more. */
+  /** `onLost` is called when an open connection was lost. */
   constructor(url: string, role: ConnectionRole, onLost: (error: LostError) => void) {
     this.#client = new pg.Client(clientOptions(url, role));
     this.#onLost = onLost;
@@ -103,7 +103,7 @@ export class PostgresConnection {
 
   /** Drops it with all that is under way. */
   abandon(): void {
-    this.#lose(new LostError(new Error("the connection was given up")));
+    this.#lose(new LostError(new Error("the connection was abandoned")));
   }
 
   /** What is sent in one turn goes out in one system call. */
@@ -164,7 +164,7 @@ export class PostgresConnection {
     if (this.#lost) return;
     this.#lost = error;
     clearTimeout(this.#silence);
-    // All that wait hear of it now; a goodbye would wait behind them.
+    // All waiting queries fail now; a protocol message to terminate would be queued behind them.
     this.#client.connection.stream.destroy();
     this.#onLost(error);
   }

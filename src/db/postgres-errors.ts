@@ -56,7 +56,7 @@ export function hopelessAnswer(error: unknown): string | undefined {
 /** Our own errors, constraints and mistakes in SQL pass as they are; that the connection is gone, or the server busy, is no one's mistake. */
 export function toAppError(error: unknown): unknown {
   if (error instanceof AppError) return error;
-  // Before its cause: by whatever words a connection is refused, whoever asks meanwhile has made no mistake.
+  // Looked for before its cause: a lost connection is not the fault of the request, whatever the reason.
   const lost = find(LostError, error);
   if (lost) return away(lost);
   const answer = find(pg.DatabaseError, error);

@@ -27,7 +27,7 @@ export class PostgresLink {
   /** @throws LostError */
   async connect(): Promise<PostgresConnection> {
     if (this.#away) throw this.#away;
-    // Whoever asks after the end must not begin anew.
+    // A query after `close` must not open a new connection.
     if (this.#closed) throw new LostError(new Error("the database was closed"));
     return this.#connection ?? this.#open();
   }
@@ -36,7 +36,7 @@ export class PostgresLink {
     return (await this.connect()).send<Row>(sql, params);
   }
 
-  /** Gives up what is under way; the next query opens a new connection. */
+  /** Abandons what is under way; the next query opens a new connection. */
   async abandon(): Promise<void> {
     const connection = await this.#connection?.catch(() => undefined);
     connection?.abandon();

@@ -6,11 +6,11 @@ import { LostError, toAppError } from "./postgres-errors.ts";
 import { PostgresLink } from "./postgres-link.ts";
 
 const links = 3;
-/** Behind one who has waited for so long, whoever can go elsewhere does. */
+/** A connection whose first query has waited for this long takes no other query while another connection can. */
 const slowMs = 100;
 /** Before the two seconds that a request may take; after a connection's silence, which tells more. */
 const patienceMs = 1_800;
-/** Whoever has waited for longer is not made to wait a second time. */
+/** A query that has waited for longer is not sent a second time. */
 const onceMoreMs = 200;
 
 /** Somebody who waits. */
@@ -119,7 +119,7 @@ export class PostgresRead implements Read {
 
   async #ask<Row>(sql: string, params: readonly Param[]): Promise<Result<Row>> {
     const lane = this.#choose(sql);
-    // Whoever was refused there is not even answered yet.
+    // The connection has not even answered the queries that timed out.
     if (lane.isBehind(patienceMs)) throw tooLong();
     return lane.ask<Row>(sql, params);
   }

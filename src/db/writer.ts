@@ -54,7 +54,7 @@ const maxBatchBytes = 1024 * 1024;
 /** One user's share of that: what others post goes with the next transaction, however much of one user's waits. */
 const maxUserBytes = maxBatchBytes / 2;
 const maxWaitingBytes = 64 * 1024 * 1024;
-/** Whoever waits for longer, behind a database that is slow, has mostly given up; what is done for them keeps the others waiting. */
+/** Behind a slow database, most clients have timed out after this wait; work for them would delay the others. */
 const maxWaitMs = 5_000;
 
 const nothing = () => {};
@@ -189,7 +189,7 @@ export class Writer {
     this.#draining = undefined;
   }
 
-  /** Whose turn it is; whoever has waited too long for it is refused. */
+  /** The next unit of work; units that have waited too long are refused. */
   #next(): Unit | undefined {
     for (let unit = this.#queue.shift(); unit; unit = this.#queue.shift()) {
       const waiting = this.#open.get(unit.work);
@@ -283,7 +283,7 @@ export class Writer {
     });
   }
 
-  /** Whoever has waited for a database that is away hears of it now, and not after a wait of his own. */
+  /** While the database is away, all waiting work is refused at once, not each after its own wait. */
   #refuseWaiting(error: AppError): void {
     this.#open.clear();
     for (const unit of this.#queue.splice(0)) {

@@ -7,7 +7,7 @@ export function toCursor(seq: number, tag: string): string {
   return `${seq.toString(36)}.${tag}`;
 }
 
-/** The position a cursor claims, or undefined where the text is no cursor of ours. */
+/** The position a cursor claims, or undefined where the text is not in the form of a cursor. */
 export function parseCursor(cursor: string): { seq: number; tag: string } | undefined {
   const match = form.exec(cursor);
   if (!match?.[1] || !match[2]) return undefined;

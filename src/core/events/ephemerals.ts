@@ -1,4 +1,4 @@
-/** Owns the events outside the log: of each only the latest state counts, for whoever was not level with the log when it was announced. */
+/** Owns the events outside the log: of each only the latest state counts, for a reader that was behind the log when it was announced. */
 
 export interface Ephemeral {
   readonly name: string;
@@ -12,7 +12,7 @@ export interface EphemeralState extends Ephemeral {
   readonly at: number;
 }
 
-/** Whoever is behind for longer than this reads anew anyway, or is no more. */
+/** Readers further behind have reconnected or gone. */
 const keptMs = 120_000;
 
 export class Ephemerals {

@@ -104,7 +104,7 @@ export class EventLog {
     this.#listeners.add(listener);
   }
 
-  /** Calls back when the table's history is no longer the one this process has followed; whoever reads starts anew. */
+  /** Calls back when the table's history is no longer the one that this process has followed; readers start again. */
   onNewHistory(listener: () => void): void {
     this.#historyListeners.add(listener);
   }
@@ -114,7 +114,7 @@ export class EventLog {
     const first = rows[0];
     if (!first || first.seq <= this.#head.seq) return;
     if (first.seq === this.#head.seq + 1) this.#append(rows);
-    // Whoever needs it asks again, and hears of the failure.
+    // The next reader looks again, and its look rejects with the failure.
     else this.fresh().catch(() => {});
   }
 
@@ -189,7 +189,7 @@ export class EventLog {
       try {
         listener(events);
       } catch (error) {
-        // What is committed stays committed, whoever stumbles over it.
+        // A listener that fails does not undo the commit.
         this.#options.onError(error);
       }
     }

@@ -30,7 +30,7 @@ const itemWire: Wire<Parcel[]> = {
   join: (frames) => frames.flat(),
 };
 
-/** Iterates a feed at the pace of whoever asks; what is not asked for stays in the log. */
+/** Iterates a feed at the pace of its reader; events that are not read yet stay in the log. */
 async function* iterate(feeds: Feeds, { cursor, channels, address, signal }: FollowOptions) {
   const parcels: Parcel[] = [];
   let backlog = 0;

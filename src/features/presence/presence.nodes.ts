@@ -1,4 +1,4 @@
-/** Owns what nodes tell each other of who is where: each its own changes, numbered, so that whoever missed one asks for all of them. */
+/** Owns what nodes tell each other of who is where: each its own changes, numbered, so that a node that missed one asks for all of them. */
 import { z } from "zod";
 import type { Bus } from "../../core/bus.ts";
 import type { Peers } from "../../core/peers.ts";

@@ -1,4 +1,4 @@
-/** Owns who is in which channel and who is typing: the open sockets of this node, what the other nodes tell of theirs, and nothing stored. */
+/** Owns who is in which channel and who is typing: the open sockets of this node and what the other nodes report; nothing is stored. */
 import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Presence } from "../../core/context.ts";
@@ -119,13 +119,13 @@ export class ChannelPresence implements Presence, Rooms {
     if (!room) return;
     this.#rooms.delete(channelId);
     room.cancelPause?.();
-    // Each node hears of it from the log; this is for one that joins in the meantime.
+    // Each node learns it from the log; this is for a node that joins in the meantime.
     for (const userId of room.users.keys()) this.#nodes.tellMove(channelId, userId, false);
     room.users.clear();
     for (const watcher of room.watchers) watcher(undefined);
   }
 
-  /** For another history of the table: the ids of channels that were removed may be given out anew. */
+  /** For another history of the table: the ids of removed channels may be used again. */
   forget(): void {
     this.#closed.clear();
   }

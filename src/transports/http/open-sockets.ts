@@ -63,7 +63,7 @@ export class OpenSockets {
     if (open) open.upgradedFrom = this.#originOf(request).address;
   }
 
-  /** @throws AppError where so much waits for clients that there should be no more of it. */
+  /** @throws AppError where too many unsent bytes wait for clients. */
   admit(address: string): void {
     const now = this.#clock.monotonic();
     if (now - this.#counted.at > countedMs) this.#count(now);

@@ -31,7 +31,7 @@ const retries = 10;
 
 const requestLine = /^[\w!#$%&'*+.^`|~-]+ [^ \r\n]+ HTTP\/1\.[01]\r?$/m;
 
-/** A request whose method nobody knows is HTTP all the same, but Node does not make a request of it. */
+/** A request with an unknown method is valid HTTP, but Node's parser refuses it. */
 function hasUnknownMethod({ code, rawPacket }: NodeJS.ErrnoException & { rawPacket?: Buffer }): boolean {
   return code === "HPE_INVALID_METHOD" && requestLine.test(rawPacket?.toString("latin1") ?? "");
 }

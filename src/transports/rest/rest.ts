@@ -121,7 +121,7 @@ export function createRest(options: RestOptions) {
     const tokenOf = () => readToken(request, target.query);
     const verify = (token: string) => services.tokens.verify(token, { fresh: reads });
     const [caller] = await Promise.all([findCaller([route.procedure], tokenOf, verify), reads && fresh()]);
-    // Taken before anything is read: whoever follows from here misses nothing the answer does not hold.
+    // Taken before anything is read: a reader that follows from here misses nothing that the answer does not hold.
     if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
     const context = createContext(services, { caller, origin, requestId });
     if (wantsStream(route, exchange)) {

@@ -11,7 +11,7 @@ function parseFrame(data: Buffer): { event: string; data: unknown } | undefined 
       return { event: frame.event, data: "data" in frame ? frame.data : undefined };
     }
   } catch {
-    // Not JSON: told like any other frame that is none of ours.
+    // Not JSON: refused like any other frame that is no command.
   }
   return undefined;
 }

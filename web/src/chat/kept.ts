@@ -59,7 +59,7 @@ export class Kept {
     write(`${this.#prefix}.channel`, id === undefined ? "" : String(id));
   }
 
-  /** The user signs out: nothing of theirs stays in this browser. */
+  /** The user signs out: none of their data stays in this browser. */
   forget(): void {
     const prefixes = [`${this.#prefix}.`, `${pendingPrefix}.${this.#userId}.`];
     for (const key of keys()) if (prefixes.some((prefix) => key.startsWith(prefix))) write(key, "");

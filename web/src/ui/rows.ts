@@ -11,7 +11,7 @@ export interface RowShape {
   readonly isFirst: boolean;
 }
 
-/** One who pauses longer than this speaks anew. */
+/** A message after a longer pause starts a new group. */
 const groupMs = 5 * 60_000;
 
 export function continues(before: { user_id: number; time: number } | undefined, next: { user_id: number; time: number }): boolean {

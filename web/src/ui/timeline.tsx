@@ -20,7 +20,7 @@ const aheadPx = 1_500;
 function Older({ messages: { messages, error, loadOlder }, isWhole }: { messages: Messages; isWhole: boolean }) {
   const sentinel = useRef<HTMLDivElement>(null);
   const firstId = messages[0]?.id;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: looked at anew after each page.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs again after each page.
   useEffect(() => {
     if (!sentinel.current || error || !isWhole) return;
     const observer = new IntersectionObserver((entries) => entries.at(-1)?.isIntersecting && void loadOlder(), {
@@ -105,7 +105,7 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
   useLayoutEffect(() => {
     if (isAtEnd && isVisible && unread > 0) onSeen(id);
   }, [id, isAtEnd, isVisible, unread, onSeen]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: looked at anew with each message.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: runs again with each message.
   useEffect(() => {
     if (isAtEnd) trim();
   }, [messages, isAtEnd, trim]);
