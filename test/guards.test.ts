@@ -30,6 +30,37 @@ test("the style guard refuses what its linter calls an error", { timeout }, () =
   expect(output).toContain("lint/suspicious/noExplicitAny");
 });
 
+test("the guard of words names each place, and reads no other's text", { timeout }, () => {
+  using copy = copyRepository();
+  const words = [
+    "Who" + "ever",
+    "an" + "ew",
+    "is no " + "more.",
+    "none of o" + "urs",
+    "hears o" + "f",
+    "all the sa" + "me",
+    "giv" + "en up",
+  ];
+  const planted = [
+    "src/core/planted.ts",
+    "client/src/planted.ts",
+    "web/src/planted.css",
+    "docs/planted.md",
+    "planted.md",
+    "test/planted.md",
+  ];
+  for (const file of planted) copy.write(file, words.map((word) => `/* A reader ${word} */`).join("\n"));
+  copy.write("src/core/fine.ts", "/* Stops are no more than starts; answered anewly, with hearsay. */\n");
+  const { status, output } = copy.run("check:words");
+  expect(status).not.toBe(0);
+  const expected = planted.flatMap((file) => words.map((word, index) => `${file}:${index + 1}: "${word.replace(/^none |\.$/g, "")}"`));
+  const named = output
+    .trim()
+    .split("\n")
+    .map((line) => line.slice(0, line.indexOf(";")));
+  expect(named.sort()).toEqual(expected.sort());
+});
+
 test("the type guard refuses a value of another type", { timeout }, () => {
   using copy = copyRepository();
   copy.write("src/core/planted.ts", 'export const planted: number = "text";\n');
