@@ -140,7 +140,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
     for (const event of events) {
       if (event.name === endSession.name && event.internal !== undefined)
         tokens.end(endSession.data.parse(JSON.parse(event.internal)).session_id);
-      if (event.name === "delete channel" && event.channelId !== null) presence.closeChannel(event.channelId);
+      if (event.name === "delete channel" && event.channel_id !== null) presence.closeChannel(event.channel_id);
     }
   });
   // The next round, a minute later, makes up for one that finds the database away or too slow.
@@ -210,7 +210,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
       if (name === page) return adaptWebPage(html, config.rules.signUp);
       return name.startsWith("docs/") ? adaptDocsPage(html, pathPrefix) : html;
     },
-    onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channelId: null }),
+    onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channel_id: null }),
     onError,
   });
   const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, admit, onError };

@@ -1,9 +1,10 @@
 /** Owns pages of a table by id: always ascending, no larger than an answer may be, and knowing whether there is more on either side. */
 import type { z } from "zod";
-import type { Param, Read, Reply } from "./context.ts";
+import type { Reply } from "./context.ts";
 import { maxAnswerBytes } from "./limits.ts";
 import { columnsOf, type Row, toResource } from "./resource.ts";
 import type { Page } from "./schema.ts";
+import type { Param, Read } from "./transaction.ts";
 import { visible } from "./visible.ts";
 
 type Resource = z.ZodObject<{ id: z.ZodNumber }>;

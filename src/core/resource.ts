@@ -1,6 +1,6 @@
 /** Owns how a row becomes a resource: the shape names the columns, and an optional field without a value is left out. */
 import type { z } from "zod";
-import type { Read } from "./context.ts";
+import type { Read } from "./transaction.ts";
 import { visible } from "./visible.ts";
 
 /** A row with the columns of a shape: the database has null where an optional field has no value. */

@@ -1,6 +1,9 @@
 /** Owns the making of a procedure's context from what the server has and what the request brings. */
-import type { Batch, Caller, Context, Origin, Reply, Socket, Stream, Transaction } from "./context.ts";
+import type { Caller, Origin } from "./caller.ts";
+import type { Context, Reply } from "./context.ts";
+import type { Socket, Stream } from "./presence.ts";
 import type { SessionTokens } from "./tokens.ts";
+import type { Batch, Transaction } from "./transaction.ts";
 
 /** Where changes are made, each for a caller whose session is still there when the transaction is. */
 interface Writes {

@@ -1,7 +1,8 @@
 /** Owns tokens: JWTs bound to a session that can be ended. A verified token is remembered, an ended session forgotten at once. */
 import { type JWTPayload, jwtVerify, SignJWT } from "jose";
+import type { Caller } from "./caller.ts";
 import type { Clock } from "./clock.ts";
-import type { Caller, Tokens } from "./context.ts";
+import type { Tokens } from "./context.ts";
 import { invalidToken } from "./errors.ts";
 import { maxTokenCharacters } from "./limits.ts";
 import { RecentIds } from "./recent-ids.ts";
@@ -9,18 +10,14 @@ import { RecentIds } from "./recent-ids.ts";
 const algorithm = "HS256";
 const maxRemembered = 10_000;
 
-/** Who holds a session, or undefined where it has ended. */
-export type FindSession = (sessionId: number) => Promise<Omit<Caller, "sessionId"> | undefined>;
+/** The holder of a session, or undefined where it has ended. */
+export type FindSession = (sessionId: number) => Promise<Caller | undefined>;
 
-interface Session {
-  readonly userId: number;
-  /** Wall time in milliseconds. */
-  readonly expiresAt: number;
-}
+type Session = Pick<Caller, "session_id" | "user_id" | "expires_at">;
 
-/** What a token says of its session, and what is compared with it: whole seconds, as others may expect. When exactly it ends, the session says. */
-function claimsOf(sid: number, { userId, expiresAt }: Session) {
-  return { sid, sub: String(userId), exp: Math.ceil(expiresAt / 1_000) };
+/** The claims of a session's token: whole seconds, as other readers of tokens expect. The exact end is the session's. */
+function claimsOf({ session_id, user_id, expires_at }: Session) {
+  return { sid: session_id, sub: String(user_id), exp: Math.ceil(expires_at / 1_000) };
 }
 
 export class SessionTokens implements Tokens {
@@ -42,8 +39,8 @@ export class SessionTokens implements Tokens {
     this.#fresh = fresh;
   }
 
-  sign({ id, ...session }: Session & { id: number }): Promise<string> {
-    return new SignJWT(claimsOf(id, session)).setProtectedHeader({ alg: algorithm, typ: "JWT" }).sign(this.#key);
+  sign(session: Session): Promise<string> {
+    return new SignJWT(claimsOf(session)).setProtectedHeader({ alg: algorithm, typ: "JWT" }).sign(this.#key);
   }
 
   /**
@@ -53,7 +50,7 @@ export class SessionTokens implements Tokens {
   async verify(token: string, { fresh = true } = {}): Promise<Caller> {
     if (fresh && this.#remembered.has(token)) await this.#fresh();
     const caller = this.#remembered.get(token) ?? (await this.#look(token));
-    if (caller.expiresAt <= this.#clock.now()) throw invalidToken();
+    if (caller.expires_at <= this.#clock.now()) throw invalidToken();
     return caller;
   }
 
@@ -90,12 +87,11 @@ export class SessionTokens implements Tokens {
   async #look(token: string): Promise<Caller> {
     const claims = await this.#claims(token);
     const { sid: sessionId } = claims;
-    const session = await this.#findSession(sessionId);
-    if (!session || this.#ended.has(sessionId)) throw invalidToken();
+    const caller = await this.#findSession(sessionId);
+    if (!caller || this.#ended.has(sessionId)) throw invalidToken();
     // After a restored backup a session's id may be somebody else's.
-    const { sub, exp } = claimsOf(sessionId, session);
+    const { sub, exp } = claimsOf(caller);
     if (claims.sub !== sub || claims.exp !== exp) throw invalidToken();
-    const caller = { ...session, sessionId };
     // Base64 spells one signature in several ways: only one is remembered, so that none outlives the session.
     this.#forgetSession(sessionId);
     this.#remembered.set(token, caller);

@@ -1,7 +1,8 @@
 /** Owns how a procedure is made: its context, its REST path, its errors, and who may call it. */
 import { initTRPC } from "@trpc/server";
 import type { OpenApiMeta } from "trpc-to-openapi";
-import type { Caller, Context } from "./context.ts";
+import type { Caller } from "./caller.ts";
+import type { Context } from "./context.ts";
 import { AppError, describeError, type ErrorCode, type Issue } from "./errors.ts";
 import { heartbeatMs } from "./limits.ts";
 import { nextRequestId } from "./random.ts";

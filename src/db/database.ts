@@ -1,6 +1,7 @@
 /** Owns what the server needs of a database: committed reads, and transactions one at a time. */
-import type { BatchReads, Entity, Param, Read } from "../core/context.ts";
+
 import { AppError } from "../core/errors.ts";
+import type { BatchReads, Entity, Param, Read } from "../core/transaction.ts";
 
 /** A change that takes longer than the database is given for it. It says nothing of the others. */
 export class TooLongError extends AppError {

@@ -1,6 +1,6 @@
 /** Owns the changes that a transaction makes through the ORM: the same on every database. */
 import type { EntityManager } from "@mikro-orm/core";
-import type { Entity } from "../core/context.ts";
+import type { Entity } from "../core/transaction.ts";
 
 export abstract class EntityWrites {
   /** The ORM's statements go the way of all others: on this connection, in the transaction that is open on it. */

@@ -1,9 +1,9 @@
 /** Owns a transaction that is open: what a change may do in it, and the events that become its last rows. */
 import type { z } from "zod";
-import type { BatchWrites, Entity, Param, Subject, Transaction } from "../core/context.ts";
 import type { EventDefinition } from "../core/events/event.ts";
 import { blankEvents } from "../core/events/internal.ts";
 import type { EventRecord } from "../core/events/records.ts";
+import type { BatchWrites, Entity, Param, Subject, Transaction } from "../core/transaction.ts";
 import type { WriteConnection } from "./database.ts";
 
 interface Draft {

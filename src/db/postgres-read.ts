@@ -1,5 +1,5 @@
 /** Owns reading from PostgreSQL: whom to ask of several connections, for how long, and when once more. */
-import type { Param, Read } from "../core/context.ts";
+import type { Param, Read } from "../core/transaction.ts";
 import { TooLongError } from "./database.ts";
 import type { Result } from "./postgres-connection.ts";
 import { LostError, toAppError } from "./postgres-errors.ts";

@@ -2,7 +2,7 @@
 import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
 import { ConfigError } from "../config.ts";
-import type { Param } from "../core/context.ts";
+import type { Param } from "../core/transaction.ts";
 import { visible } from "../core/visible.ts";
 import type { Counter, Database, WriteConnection } from "./database.ts";
 import { EntityWrites } from "./entity-writes.ts";

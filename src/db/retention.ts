@@ -1,7 +1,7 @@
 /** Owns what the log forgets: events past their age and their number, a little at a time, so that nobody waits. */
 import type { Clock } from "../core/clock.ts";
-import type { Read } from "../core/context.ts";
 import type { EventLog } from "../core/events/log.ts";
+import type { Read } from "../core/transaction.ts";
 import type { Writer } from "./writer.ts";
 
 export interface Retention {

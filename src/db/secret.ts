@@ -1,6 +1,6 @@
 /** Owns the secret of this database, which signs tokens where `AUTH_SECRET` is not set. */
 import { randomBytes } from "node:crypto";
-import type { Read } from "../core/context.ts";
+import type { Read } from "../core/transaction.ts";
 import { SettingEntity } from "./log.entity.ts";
 import type { Writer } from "./writer.ts";
 

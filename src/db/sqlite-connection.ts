@@ -1,8 +1,8 @@
 /** Owns what is done over one connection to SQLite: prepared statements, the writes of a transaction, and what its errors mean. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import type { Database as Handle, Statement } from "better-sqlite3";
-import type { Param, Read } from "../core/context.ts";
 import { AppError } from "../core/errors.ts";
+import type { Param, Read } from "../core/transaction.ts";
 import { visible } from "../core/visible.ts";
 import type { Counter, WriteConnection } from "./database.ts";
 import { EntityWrites } from "./entity-writes.ts";

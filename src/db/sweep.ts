@@ -1,6 +1,6 @@
 /** Owns what is left of removed channels and messages: `core/visible.ts` hides it, and here it goes, a little at a time, so that nobody waits. */
 import type { Clock } from "../core/clock.ts";
-import type { Read } from "../core/context.ts";
+import type { Read } from "../core/transaction.ts";
 import type { Writer } from "./writer.ts";
 
 /** What a crash has left, or another node that is gone. */

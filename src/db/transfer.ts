@@ -5,7 +5,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { ConfigError, configExitCode, type DatabaseTarget, readConfig } from "../config.ts";
-import type { Param, Read } from "../core/context.ts";
+import type { Param, Read } from "../core/transaction.ts";
 import type { WriteConnection } from "./database.ts";
 import { entities } from "./entities.ts";
 import { openPostgres } from "./postgres.ts";

@@ -2,11 +2,13 @@
  * Owns writing: one queue, one transaction at a time, rows and events together, the answer after the commit.
  * Jobs of the same batch that wait together share one transaction and one flush of the disk.
  */
+
+import type { Caller } from "../core/caller.ts";
 import type { Clock } from "../core/clock.ts";
-import type { Batch, Caller, Transaction } from "../core/context.ts";
 import { AppError, invalidToken } from "../core/errors.ts";
 import type { EventLog } from "../core/events/log.ts";
 import type { EventRecord } from "../core/events/records.ts";
+import type { Batch, Transaction } from "../core/transaction.ts";
 import { type Counter, type Database, TooLongError, type WriteConnection } from "./database.ts";
 import { OpenTransaction } from "./open-transaction.ts";
 
@@ -40,7 +42,7 @@ interface Unit {
 /** Once a unit has no room for somebody it never has again, so that everybody's own jobs keep their order. */
 function hasRoom({ jobs, size, sizeOf }: Unit, caller: Caller | null): boolean {
   if (jobs.length >= maxBatch || size >= maxBatchBytes) return false;
-  return caller === null || (sizeOf.get(caller.userId) ?? 0) < maxUserBytes;
+  return caller === null || (sizeOf.get(caller.user_id) ?? 0) < maxUserBytes;
 }
 
 function alone<T>(change: (transaction: OpenTransaction) => T | Promise<T>): Work {
@@ -164,7 +166,7 @@ export class Writer {
       const size = unit.work.sizeOf(value as never);
       unit.jobs.push({ value, caller, addedAt: this.#clock.monotonic(), resolve, reject });
       unit.size += size;
-      if (caller) unit.sizeOf.set(caller.userId, (unit.sizeOf.get(caller.userId) ?? 0) + size);
+      if (caller) unit.sizeOf.set(caller.user_id, (unit.sizeOf.get(caller.user_id) ?? 0) + size);
       this.#waitingBytes += size;
       this.#draining ??= this.#run();
     });
@@ -268,18 +270,18 @@ export class Writer {
    * restored backup its id may be somebody else's.
    */
   async #admit(connection: WriteConnection, jobs: readonly Job[]): Promise<Job[]> {
-    const ids = new Set(jobs.flatMap(({ caller }) => (caller ? [caller.sessionId] : [])));
-    const rows = await connection.findMany<{ id: number; userId: number; expiresAt: number }>(
+    const ids = new Set(jobs.flatMap(({ caller }) => (caller ? [caller.session_id] : [])));
+    const rows = await connection.findMany<{ id: number; user_id: number; expires_at: number }>(
       "session",
-      `id, user_id as "userId", expires_at as "expiresAt"`,
+      "id, user_id, expires_at",
       ["id"],
       [...ids].map((id) => [id]),
     );
     const sessions = new Map(rows.map((row) => [row.id, row]));
     return jobs.filter(({ caller }) => {
       if (!caller) return true;
-      const session = sessions.get(caller.sessionId);
-      return session?.userId === caller.userId && session.expiresAt === caller.expiresAt;
+      const session = sessions.get(caller.session_id);
+      return session?.user_id === caller.user_id && session.expires_at === caller.expires_at;
     });
   }
 

@@ -2,11 +2,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { systemClock } from "../../src/core/clock.ts";
-import type { Batch, Transaction } from "../../src/core/context.ts";
 import { AppError } from "../../src/core/errors.ts";
 import { toCursor } from "../../src/core/events/cursor.ts";
 import { loggedEvent } from "../../src/core/events/event.ts";
 import { EventLog, type LogEvent } from "../../src/core/events/log.ts";
+import type { Batch, Transaction } from "../../src/core/transaction.ts";
 import type { Database } from "../../src/db/database.ts";
 import { SettingEntity } from "../../src/db/log.entity.ts";
 import { readSecret } from "../../src/db/secret.ts";
@@ -90,8 +90,8 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
 
   const note = (text: string, { writer }: { writer: Writer } = node) => writer.writeBatch(notes, text, null);
   const events = () =>
-    node.database.read.all<{ seq: number; messageId: number | null; payload: string | null }>(
-      `select seq, message_id as "messageId", payload from event where seq > 0 order by seq`,
+    node.database.read.all<{ seq: number; message_id: number | null; payload: string | null }>(
+      `select seq, message_id, payload from event where seq > 0 order by seq`,
       [],
     );
   const names = async () => (await node.database.read.all<{ value: string }>("select value from setting", [])).map(({ value }) => value);
@@ -101,9 +101,9 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
     node.writer.onCommit((events) => heads.push(...events.map(({ seq }) => seq)));
     expect(await note("a")).toBe(1);
     expect(await names()).toEqual(["a"]);
-    expect(await events()).toEqual([{ seq: 1, messageId: 1, payload: '{"text":"a"}' }]);
+    expect(await events()).toEqual([{ seq: 1, message_id: 1, payload: '{"text":"a"}' }]);
     expect(node.log.head.seq).toBe(1);
-    expect(node.told).toMatchObject([{ seq: 1, name: "noted", channelId: 1, messageId: 1, payload: '{"text":"a"}' }]);
+    expect(node.told).toMatchObject([{ seq: 1, name: "noted", channel_id: 1, message_id: 1, payload: '{"text":"a"}' }]);
     await node.writer.maintain((connection) => connection.run("delete from setting", []));
     expect(await names()).toEqual([]);
     expect(heads).toEqual([1]);
@@ -144,7 +144,7 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
     expect(outcomes.filter(({ status }) => status === "rejected")).toHaveLength(60);
     const rows = await events();
     expect(seqs(rows)).toEqual(upTo(210 + 60));
-    expect(rows.flatMap(({ messageId }) => messageId ?? [])).toEqual(upTo(210));
+    expect(rows.flatMap(({ message_id }) => message_id ?? [])).toEqual(upTo(210));
     expect(seqs(node.told)).toEqual(seqs(rows));
     expect(await names()).not.toContain("never");
   });
@@ -255,8 +255,8 @@ describe.each(databaseKinds())("the writer over $kind", ({ create, open }) => {
       const add = async (name: string) => {
         const user = { username: name, username_key: name, password_hash: "none", admin: false, created_at: 0 };
         const user_id = await transaction.insert(UserEntity, user);
-        const sessionId = await transaction.insert(SessionEntity, { user_id, created_at: 0, expires_at: 1 });
-        return { userId: user_id, username: name, admin: false, sessionId, expiresAt: 1 };
+        const session_id = await transaction.insert(SessionEntity, { user_id, created_at: 0, expires_at: 1 });
+        return { user_id, username: name, admin: false, session_id, expires_at: 1 };
       };
       return [await add("one"), await add("two")];
     });
@@ -340,9 +340,9 @@ describe.each(databaseKinds().filter(({ shared }) => shared))("two writers over 
       const add = () => transaction.insert(SessionEntity, { user_id, created_at: 0, expires_at: 1 });
       return [await add(), await add()];
     });
-    const [out, still] = sessions.map((sessionId) => ({ userId: 1, username: "ann", admin: false, sessionId, expiresAt: 1 }));
+    const [out, still] = sessions.map((session_id) => ({ user_id: 1, username: "ann", admin: false, session_id, expires_at: 1 }));
     if (!out || !still) throw new Error("There are two.");
-    await two.writer.write((transaction) => transaction.remove(SessionEntity, { id: out.sessionId }));
+    await two.writer.write((transaction) => transaction.remove(SessionEntity, { id: out.session_id }));
     const change = async (transaction: Transaction) => transaction.append(noted, { text: "alone" });
     const outcomes = await Promise.allSettled([
       one.writer.write(change, out),

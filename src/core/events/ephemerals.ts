@@ -3,7 +3,7 @@
 export interface Ephemeral {
   readonly name: string;
   readonly payload: string;
-  readonly channelId: number | null;
+  readonly channel_id: number | null;
 }
 
 export interface EphemeralState extends Ephemeral {

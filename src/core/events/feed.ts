@@ -227,7 +227,7 @@ export class Feed<Frame> {
     const all = this.#channels === undefined && first.version > this.#ephemeralVersion;
     let frame = all ? (joined?.get(this.#wire) as Frame | undefined) : undefined;
     if (frame === undefined) {
-      const visible = states.filter(({ version, channelId }) => version > this.#ephemeralVersion && this.#mayPass(channelId));
+      const visible = states.filter(({ version, channel_id }) => version > this.#ephemeralVersion && this.#mayPass(channel_id));
       const frames = visible.map(({ name, payload }) => this.#wire.encode(name, payload));
       const [only] = frames;
       if (only !== undefined) frame = frames.length > 1 ? this.#wire.join(frames) : only;
@@ -281,7 +281,7 @@ export class Feed<Frame> {
     const frames: Frame[] = [];
     let id = "";
     for (const event of piece) {
-      if (event.payload === null || !this.#mayPass(event.channelId)) continue;
+      if (event.payload === null || !this.#mayPass(event.channel_id)) continue;
       frames.push(this.#frameOf(event, event.payload));
       id = event.id;
     }

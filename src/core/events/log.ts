@@ -1,6 +1,6 @@
 /** Owns the event log as readers see it: the head, the recent events in memory, and the table for everything older. */
 import type { z } from "zod";
-import type { Read } from "../context.ts";
+import type { Read } from "../transaction.ts";
 import { parseCursor, toCursor } from "./cursor.ts";
 import { blankEvents, isInternal } from "./internal.ts";
 import { type EventRecord, readPiece } from "./records.ts";
@@ -12,8 +12,8 @@ export interface LogEvent {
   readonly id: string;
   readonly name: string;
   /** The channel it is about; null: about none. */
-  readonly channelId: number | null;
-  readonly messageId: number | null;
+  readonly channel_id: number | null;
+  readonly message_id: number | null;
   /** Its data as JSON; null where there is nothing to show: blanked, or internal. */
   payload: string | null;
   /** The data of an internal event, as JSON; no reader gets it. */
@@ -48,8 +48,8 @@ function ringSize(event: LogEvent): number {
 }
 
 function toLogEvent(row: EventRecord): LogEvent {
-  const { seq, tag, name, channel_id: channelId, message_id: messageId } = row;
-  const position = { seq, id: toCursor(seq, tag), name, channelId, messageId };
+  const { seq, tag, name, channel_id, message_id } = row;
+  const position = { seq, id: toCursor(seq, tag), name, channel_id, message_id };
   return isInternal(name) ? { ...position, payload: null, internal: row.payload ?? "" } : { ...position, payload: row.payload };
 }
 
@@ -208,9 +208,9 @@ export class EventLog {
     this.#ring = this.#ring.slice(excess);
   }
 
-  #blank({ message_id: messageId, channel_id: channelId }: z.infer<typeof blankEvents.data>): void {
+  #blank({ message_id, channel_id }: z.infer<typeof blankEvents.data>): void {
     for (const event of this.#ring) {
-      const about = messageId === undefined ? event.channelId === channelId : event.messageId === messageId;
+      const about = message_id === undefined ? event.channel_id === channel_id : event.message_id === message_id;
       if (!about || event.payload === null) continue;
       this.#ringBytes -= ringSize(event) - eventOverheadBytes;
       event.payload = null;

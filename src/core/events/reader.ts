@@ -1,10 +1,10 @@
 /** Owns reading the log for a procedure: a page of it, or an iteration that follows it. */
 import { tracked } from "@trpc/server";
-import type { EventReader, Follow, FollowOptions, LoggedItem } from "../context.ts";
 import { AppError } from "../errors.ts";
 import { maxAnswerBytes } from "../limits.ts";
 import type { Sink, Wire } from "./feed.ts";
 import type { Feeds } from "./feeds.ts";
+import type { EventReader, Follow, FollowOptions, LoggedItem } from "./follow.ts";
 
 /** What stands around the events is less than the rest of an answer. */
 const pageBytes = maxAnswerBytes - 1024;
@@ -102,8 +102,8 @@ export function createEventReader(feeds: Feeds): EventReader {
         // Positions have no holes: where one was pruned under this walk, the cursor it ends with is told so.
         if (next?.[0]?.seq !== position.seq + 1) break;
         const found = page.events.length;
-        for (const { seq, id, name, channelId, payload } of next) {
-          if (payload !== null && (!channels || channelId === null || channels.has(channelId))) {
+        for (const { seq, id, name, channel_id, payload } of next) {
+          if (payload !== null && (!channels || channel_id === null || channels.has(channel_id))) {
             page.bytes += Buffer.byteLength(payload) + itemBytes;
             if (page.events.length === limit || (page.events.length > 0 && page.bytes > pageBytes))
               return { events: page.events, cursor: position.id };

@@ -1,5 +1,5 @@
 /** Owns reading the table of events: a piece of it at a time, which ends at its bytes too. */
-import type { Param, Read } from "../context.ts";
+import type { Param, Read } from "../transaction.ts";
 import { visible } from "../visible.ts";
 
 /** An event as the table has it. */

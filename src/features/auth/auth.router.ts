@@ -36,23 +36,16 @@ export const authRouter = router({
       const user = await findUserWithHash(ctx.read, input.username);
       const right = await ctx.passwords.verify(input.password, user?.password_hash);
       if (!right || !user) throw new AppError("UNAUTHORIZED", "Invalid details.");
-      const expiresAt = ctx.clock.now() + ctx.rules.tokenTtlMs;
-      const id = await ctx.write((transaction) =>
-        transaction.insert(SessionEntity, { user_id: user.id, created_at: transaction.now, expires_at: expiresAt }),
-      );
-      return { user_id: user.id, token_value: await ctx.tokens.sign({ id, userId: user.id, expiresAt }), expires_at: expiresAt };
+      const session = { user_id: user.id, expires_at: ctx.clock.now() + ctx.rules.tokenTtlMs };
+      const session_id = await ctx.write((transaction) => transaction.insert(SessionEntity, { ...session, created_at: transaction.now }));
+      return { ...session, token_value: await ctx.tokens.sign({ ...session, session_id }) };
     }),
 
   session: signedInProcedure
     .meta({ openapi: { method: "GET", path: "/auth", tags: ["auth"], summary: "Who the token belongs to.", protect: true } })
     .input(Nothing)
     .output(Self)
-    .query(({ ctx: { caller } }) => ({
-      user_id: caller.userId,
-      username: caller.username,
-      admin: caller.admin,
-      expires_at: caller.expiresAt,
-    })),
+    .query(({ ctx }) => ctx.caller),
 
   logout: signedInProcedure
     .meta({
@@ -68,10 +61,10 @@ export const authRouter = router({
     .input(Nothing)
     .output(z.void())
     .mutation(async ({ ctx }) => {
-      const { sessionId } = ctx.caller;
+      const { session_id } = ctx.caller;
       await ctx.write(async (transaction) => {
-        await transaction.remove(SessionEntity, { id: sessionId });
-        transaction.append(endSession, { session_id: sessionId });
+        await transaction.remove(SessionEntity, { id: session_id });
+        transaction.append(endSession, { session_id });
       });
     }),
 });

@@ -1,6 +1,7 @@
 /** Look-ups of channels that other features use too. */
-import type { Read } from "../../core/context.ts";
+
 import { AppError } from "../../core/errors.ts";
+import type { Read } from "../../core/transaction.ts";
 import { visible } from "../../core/visible.ts";
 
 export function noSuchChannel(): AppError {

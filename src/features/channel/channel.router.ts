@@ -1,12 +1,13 @@
 /** The noun `channel`: its shape, its events, its procedures. */
 import { z } from "zod";
-import type { Caller, Read } from "../../core/context.ts";
+import type { Caller } from "../../core/caller.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
 import { maxDescriptionCharacters, maxTitleCharacters } from "../../core/limits.ts";
 import { readPage } from "../../core/paging.ts";
 import { readResource } from "../../core/resource.ts";
 import { forwardPage, Id, text } from "../../core/schema.ts";
+import type { Read } from "../../core/transaction.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { ChannelEntity, RemovedChannelEntity } from "./channel.entity.ts";
 import { noSuchChannel } from "./channel.queries.ts";
@@ -44,7 +45,7 @@ async function find(read: Read, id: number): Promise<z.infer<typeof Channel>> {
 /** The channel, if this caller may change it. */
 async function findOwn(read: Read, id: number, caller: Caller): Promise<z.infer<typeof Channel>> {
   const channel = await find(read, id);
-  if (channel.user_id !== caller.userId && !caller.admin) throw new AppError("FORBIDDEN", "Only its maker or an admin may do this.");
+  if (channel.user_id !== caller.user_id && !caller.admin) throw new AppError("FORBIDDEN", "Only its maker or an admin may do this.");
   return channel;
 }
 
@@ -76,7 +77,7 @@ export const channelRouter = router({
     .output(Channel)
     .mutation(({ ctx, input }) =>
       ctx.write(async (transaction) => {
-        const row = { ...input, user_id: ctx.caller.userId };
+        const row = { ...input, user_id: ctx.caller.user_id };
         const channel = { id: await transaction.insert(ChannelEntity, row), ...row };
         transaction.append(postChannel, channel, { channel_id: channel.id });
         return channel;

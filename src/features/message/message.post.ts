@@ -1,9 +1,9 @@
 /** Posting: all posts that wait together are one transaction. A key makes a post repeatable: it commits once. */
 import { createHash } from "node:crypto";
-import type { Batch, BatchReads } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { type EventDefinition, loggedEvent } from "../../core/events/event.ts";
 import { columnsOf, type Row, toResource, toRow } from "../../core/resource.ts";
+import type { Batch, BatchReads } from "../../core/transaction.ts";
 import { noSuchChannel } from "../channel/channel.queries.ts";
 import { Message } from "./message.shape.ts";
 

@@ -1,12 +1,12 @@
 /** The noun `message`: its shape, its events, its procedures. */
 import { z } from "zod";
-import type { Read } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
 import { maxClientMessageIdCharacters, maxMessageCharacters } from "../../core/limits.ts";
 import { readPage } from "../../core/paging.ts";
 import { readResource } from "../../core/resource.ts";
 import { Id, newestPage, oneDirection, oneDirectionMessage, text } from "../../core/schema.ts";
+import type { Read } from "../../core/transaction.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { MessageEntity } from "./message.entity.ts";
 import { postMessages } from "./message.post.ts";
@@ -72,7 +72,7 @@ export const messageRouter = router({
     .input(z.object({ channel_id: Id, message_text: MessageText, client_message_id: ClientMessageId.optional() }))
     .output(Message)
     .mutation(async ({ ctx, input }) => {
-      const { message, repeated } = await ctx.writeBatch(postMessages, { ...input, user_id: ctx.caller.userId });
+      const { message, repeated } = await ctx.writeBatch(postMessages, { ...input, user_id: ctx.caller.user_id });
       if (repeated) ctx.reply.status = 200;
       else ctx.presence.stopTyping(message.channel_id, message.user_id, { atOnce: true });
       return message;
@@ -88,7 +88,7 @@ export const messageRouter = router({
     .mutation(({ ctx, input: { id, message_text } }) =>
       ctx.write(async (transaction) => {
         const before = await find(transaction, id);
-        if (before.user_id !== ctx.caller.userId) throw new AppError("FORBIDDEN", "Only its author may do this.");
+        if (before.user_id !== ctx.caller.user_id) throw new AppError("FORBIDDEN", "Only its author may do this.");
         const changes = { message_text, edited_at: transaction.now };
         await transaction.update(MessageEntity, { id }, changes);
         const message = { ...before, ...changes };
@@ -113,7 +113,8 @@ export const messageRouter = router({
     .mutation(({ ctx, input: { id } }) =>
       ctx.write(async (transaction) => {
         const { user_id, channel_id } = await find(transaction, id);
-        if (user_id !== ctx.caller.userId && !ctx.caller.admin) throw new AppError("FORBIDDEN", "Only its author or an admin may do this.");
+        if (user_id !== ctx.caller.user_id && !ctx.caller.admin)
+          throw new AppError("FORBIDDEN", "Only its author or an admin may do this.");
         await transaction.remove(MessageEntity, { id });
         transaction.blank({ message_id: id });
         transaction.append(deleteMessage, { id, channel_id }, { channel_id, message_id: id });

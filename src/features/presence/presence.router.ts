@@ -35,7 +35,7 @@ export const presenceRouter = router({
     .output(z.void())
     .mutation(async ({ ctx, input: { id } }) => {
       await requireChannel(ctx.read, id);
-      const { userId } = ctx.caller;
+      const userId = ctx.caller.user_id;
       ctx.presence.startTyping(id, userId);
       ctx.socket?.onClose(`typing:${id}`, () => ctx.presence.stopTyping(id, userId));
     }),
@@ -55,7 +55,7 @@ export const presenceRouter = router({
     .output(z.void())
     .mutation(async ({ ctx, input: { id } }) => {
       await requireChannel(ctx.read, id);
-      ctx.presence.stopTyping(id, ctx.caller.userId);
+      ctx.presence.stopTyping(id, ctx.caller.user_id);
     }),
 
   /** While it is open the caller is in that channel. Yields who is in it, at once and at each change. */
@@ -65,7 +65,7 @@ export const presenceRouter = router({
     signal,
   }): AsyncGenerator<z.infer<typeof ChannelUsers>, void> {
     await requireChannel(ctx.read, id);
-    const leave = ctx.presence.enter(id, ctx.caller.userId);
+    const leave = ctx.presence.enter(id, ctx.caller.user_id);
     const changes = latest<number[]>(signal);
     const unwatch = ctx.presence.watch(id, (users) => (users ? changes.set(users) : changes.end()));
     let told = "";

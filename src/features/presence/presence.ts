@@ -1,11 +1,11 @@
 /** Owns who is in which channel and who is typing: the open sockets of this node and what the other nodes report; nothing is stored. */
 import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Presence } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import type { Ephemeral } from "../../core/events/ephemerals.ts";
 import { crowdPauseMs, crowdUsers, lingerMs, movementPauseMs, moves, renewalMs, settleBeyondMovesMs } from "../../core/limits.ts";
 import type { Peers } from "../../core/peers.ts";
+import type { Presence } from "../../core/presence.ts";
 import { RecentIds } from "../../core/recent-ids.ts";
 import { Pace } from "./pace.ts";
 import { presenceEvents } from "./presence.events.ts";
@@ -69,7 +69,7 @@ export class ChannelPresence implements Presence, Rooms {
       announce: (channelId, userId, typing) =>
         announce(`typing:${channelId}:${userId}`, {
           name: (typing ? startTyping : stopTyping).name,
-          channelId,
+          channel_id: channelId,
           payload: JSON.stringify({ user_id: userId, channel_id: channelId }),
         }),
       tell: (channelId, userId, typing) => this.#nodes.tellTyping(channelId, userId, typing),
@@ -224,7 +224,7 @@ export class ChannelPresence implements Presence, Rooms {
       const pauseMs = users.length > crowdUsers ? crowdPauseMs : movementPauseMs;
       room.notBefore = this.#clock.monotonic() + pauseMs;
       this.#announceWithin(pauseMs, channelId, room);
-      this.#announce(`movement:${channelId}`, { name: channelMovement.name, channelId, payload });
+      this.#announce(`movement:${channelId}`, { name: channelMovement.name, channel_id: channelId, payload });
       for (const watcher of room.watchers) watcher(users);
     }
     this.#forgetEmpty(channelId, room);

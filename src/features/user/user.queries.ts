@@ -1,5 +1,7 @@
 /** Look-ups of users that other features use too. */
-import type { Caller, Read, Rules } from "../../core/context.ts";
+import type { Caller } from "../../core/caller.ts";
+import type { Rules } from "../../core/context.ts";
+import type { Read } from "../../core/transaction.ts";
 
 /** Names are unique whatever their case; this is the form they are compared in. */
 export function usernameKey(username: string): string {
@@ -12,9 +14,9 @@ export function findUserWithHash(read: Read, username: string): Promise<{ id: nu
 }
 
 /** The user who holds a session, while it lasts. Where `ADMIN` is set, the name alone tells who is admin. */
-export async function findSession(read: Read, rules: Rules, sessionId: number): Promise<Omit<Caller, "sessionId"> | undefined> {
-  const session = await read.get<{ userId: number; username: string; admin: number | boolean; expiresAt: number }>(
-    `select s.user_id as "userId", u.username, u.admin, s.expires_at as "expiresAt" from session s join "user" u on u.id = s.user_id where s.id = ?`,
+export async function findSession(read: Read, rules: Rules, sessionId: number): Promise<Caller | undefined> {
+  const session = await read.get<Omit<Caller, "admin"> & { admin: number | boolean }>(
+    `select s.id as session_id, s.user_id, u.username, u.admin, s.expires_at from session s join "user" u on u.id = s.user_id where s.id = ?`,
     [sessionId],
   );
   if (!session) return undefined;

@@ -1,12 +1,13 @@
 /** The noun `user`: its shape, its event, its procedures. */
 import { z } from "zod";
-import type { Context, Read } from "../../core/context.ts";
+import type { Context } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { loggedEvent } from "../../core/events/event.ts";
 import { maxPasswordBytes, maxUsernameCharacters, minPasswordBytes, minUsernameCharacters } from "../../core/limits.ts";
 import { readPage } from "../../core/paging.ts";
 import { readResource } from "../../core/resource.ts";
 import { forwardPage, Id, Storable } from "../../core/schema.ts";
+import type { Read } from "../../core/transaction.ts";
 import { openProcedure, readProcedure, router } from "../../core/trpc.ts";
 import { UserEntity } from "./user.entity.ts";
 import { usernameKey } from "./user.queries.ts";

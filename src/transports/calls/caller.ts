@@ -1,5 +1,5 @@
 /** Owns whose request over HTTP it is, as far as what is called wants to know. */
-import type { Caller } from "../../core/context.ts";
+import type { Caller } from "../../core/caller.ts";
 import { describeError } from "../../core/errors.ts";
 import { definitions } from "./procedures.ts";
 

@@ -1,8 +1,8 @@
 /** Owns the TCP connections of both ports: those whose client has stopped are ended, and what waits for clients has a limit in all. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Origin } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Origin } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { firstByteWithinMs, maxUnreadBytesInAll, maxUnreadBytesPerAddress, unreadAnswerMs } from "../../core/limits.ts";
 

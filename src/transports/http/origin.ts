@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP, isIPv6 } from "node:net";
 import { plainAddress } from "../../core/address.ts";
-import type { Origin } from "../../core/context.ts";
+import type { Origin } from "../../core/caller.ts";
 
 function family(address: string): "ipv4" | "ipv6" {
   return isIPv6(address) ? "ipv6" : "ipv4";

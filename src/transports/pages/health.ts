@@ -1,6 +1,7 @@
 /** Owns what a load balancer asks: is the process alive, can it serve. */
-import type { Read } from "../../core/context.ts";
+
 import { AppError } from "../../core/errors.ts";
+import type { Read } from "../../core/transaction.ts";
 
 /** Whether the database answers, and takes changes. @throws AppError SERVICE_UNAVAILABLE with the reason. */
 export async function checkReady(read: Read, checkWrites: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 /** Owns `/metrics`: what this process measures of itself, as Prometheus text, and who may read it. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Origin } from "../../core/context.ts";
+import type { Origin } from "../../core/caller.ts";
 import { AppError } from "../../core/errors.ts";
 import { readBearer } from "../http/gate.ts";
 import { type Exchange, send } from "../http/http.ts";

@@ -1,5 +1,6 @@
 /** Owns REST: a request becomes a procedure's input, its output an answer. What the paths are stands at the procedures. */
-import type { Context, Origin } from "../../core/context.ts";
+import type { Origin } from "../../core/caller.ts";
+import type { Context } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { createContext, type Services } from "../../core/services.ts";
 import { findCaller } from "../calls/caller.ts";

@@ -1,10 +1,11 @@
 /** Owns server-sent events: the same feed as every other wire, written to an HTTP answer. */
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../../core/clock.ts";
-import type { Context, Follow } from "../../core/context.ts";
+import type { Context } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import type { Feed, Sink } from "../../core/events/feed.ts";
 import type { Feeds } from "../../core/events/feeds.ts";
+import type { Follow } from "../../core/events/follow.ts";
 import { sseWire } from "../../core/events/wires.ts";
 import { closeWithinMs, heartbeatMs } from "../../core/limits.ts";
 import { callProcedure } from "../calls/procedures.ts";

@@ -1,10 +1,11 @@
 /** Owns the compatibility shim: what a plain WebSocket and a Socket.IO client have in common. An identity, a channel, a feed, and the commands of the contract. */
 
+import type { Caller, Origin } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Caller, Follow, Origin } from "../../core/context.ts";
 import { AppError, describeError } from "../../core/errors.ts";
 import type { Feed, Sink, Wire } from "../../core/events/feed.ts";
 import type { Feeds, Here } from "../../core/events/feeds.ts";
+import type { Follow } from "../../core/events/follow.ts";
 import { errorWindowMs, identifyWithinMs, maxErrors } from "../../core/limits.ts";
 import { createContext, type Services } from "../../core/services.ts";
 import { callProcedure } from "../calls/procedures.ts";
@@ -229,7 +230,7 @@ export class Shim<Frame> {
       return { error: message, code };
     }
     if (this.#closed) return;
-    if (this.#caller && this.#caller.userId !== caller.userId) this.#withdraw();
+    if (this.#caller && this.#caller.user_id !== caller.user_id) this.#withdraw();
     this.#caller = caller;
     slot.identify(caller);
     this.#cancelWait();
@@ -262,7 +263,7 @@ export class Shim<Frame> {
   }
 
   async #changeChannel(id: unknown): Promise<void> {
-    const { userId } = this.#identified();
+    const userId = this.#identified().user_id;
     const { presence } = this.#given.options.services;
     if (id === null) {
       this.#leaveChannel();
@@ -294,7 +295,7 @@ export class Shim<Frame> {
   }
 
   #stopTyping(channelId: number): void {
-    if (this.#typing?.delete(channelId) && this.#caller) this.#given.options.services.presence.stopTyping(channelId, this.#caller.userId);
+    if (this.#typing?.delete(channelId) && this.#caller) this.#given.options.services.presence.stopTyping(channelId, this.#caller.user_id);
   }
 
   async #type(event: "start typing" | "stop typing", channelId: unknown): Promise<void> {

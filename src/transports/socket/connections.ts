@@ -1,6 +1,7 @@
 /** Owns the long-lived connections of this process, sockets and streams alike: each with its place, and the session it lives on. */
+
+import type { Caller } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Caller } from "../../core/context.ts";
 import type { Addresses } from "./addresses.ts";
 
 /** Why the server ends a connection: WebSocket close codes, part of the contract. */
@@ -57,7 +58,7 @@ export class Connections {
     this.#hasEnded = hasEnded;
     this.stop = clock.every(sweepMs, () => {
       const now = clock.now();
-      for (const slot of this.#slots) if (slot.caller && slot.caller.expiresAt <= now) slot.end(closeCodes.tokenInvalid, "token expired");
+      for (const slot of this.#slots) if (slot.caller && slot.caller.expires_at <= now) slot.end(closeCodes.tokenInvalid, "token expired");
     });
   }
 
@@ -76,7 +77,7 @@ export class Connections {
 
   /** Ends a connection whose session ended between the look at its token and now. */
   checkSession(slot: Slot): void {
-    if (slot.caller && this.#hasEnded(slot.caller.sessionId)) slot.end(closeCodes.tokenInvalid, "token no longer valid");
+    if (slot.caller && this.#hasEnded(slot.caller.session_id)) slot.end(closeCodes.tokenInvalid, "token no longer valid");
   }
 
   remove(slot: Slot): void {
@@ -85,7 +86,7 @@ export class Connections {
 
   /** Ends what lives on a session that is over. */
   endSession(sessionId: number): void {
-    for (const slot of this.#slots) if (slot.caller?.sessionId === sessionId) slot.end(closeCodes.tokenInvalid, "token no longer valid");
+    for (const slot of this.#slots) if (slot.caller?.session_id === sessionId) slot.end(closeCodes.tokenInvalid, "token no longer valid");
   }
 
   endAll(): void {

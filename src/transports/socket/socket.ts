@@ -2,8 +2,8 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { RawData, WebSocket } from "ws";
+import type { Origin } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Origin } from "../../core/context.ts";
 import type { Sink } from "../../core/events/feed.ts";
 import type { Feeds } from "../../core/events/feeds.ts";
 import { closeWithinMs, maxUnreadBytes } from "../../core/limits.ts";

@@ -1,5 +1,6 @@
 /** Owns tRPC over HTTP: which calls a request makes, on whose behalf, and with what input. */
-import type { Context, Origin } from "../../core/context.ts";
+import type { Origin } from "../../core/caller.ts";
+import type { Context } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { maxBatchCalls } from "../../core/limits.ts";
 import { createContext, type Services } from "../../core/services.ts";

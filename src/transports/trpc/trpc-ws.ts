@@ -1,8 +1,11 @@
 /** Owns tRPC over WebSocket: calls a few at a time, `events` subscriptions as feeds that write tRPC's frames, others by iteration. */
-import type { Caller, Context, Follow, Socket } from "../../core/context.ts";
+import type { Caller } from "../../core/caller.ts";
+import type { Context } from "../../core/context.ts";
 import { AppError, describeError } from "../../core/errors.ts";
+import type { Follow } from "../../core/events/follow.ts";
 import { textFrame, trpcWire } from "../../core/events/wires.ts";
 import { identifyWithinMs, maxBatchCalls, maxQueriesAtOnce, maxUnreadBytes } from "../../core/limits.ts";
+import type { Socket } from "../../core/presence.ts";
 import { createContext } from "../../core/services.ts";
 import { CallWindow } from "../calls/call-window.ts";
 import { callProcedure, definitions } from "../calls/procedures.ts";
