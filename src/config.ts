@@ -135,24 +135,24 @@ export const variables = z.object({
       "must be redis://HOST:PORT or rediss://HOST:PORT, where needed with a percent-encoded USER:PASSWORD@ and a database's /NUMBER",
     )
     .optional()
-    .describe("Several nodes tell each other through it what is new, who is here, who is typing, and how many sockets an address has."),
+    .describe("Connects several nodes: it carries new positions, presence, typing, and the number of sockets of each address."),
   AUTH_SECRET: z
     .string()
     .refine((value) => Buffer.byteLength(value) >= 32, "must be at least 32 bytes long")
     .optional()
-    .describe("The key that signs tokens, at least 32 bytes. Unset: made on first start, kept in the database."),
-  TOKEN_TTL: duration.default(30 * unitMs.d).describe("How long a token is good: a number with `s`, `m`, `h` or `d`."),
+    .describe("The key that signs tokens, at least 32 bytes. Unset: created at the first start and kept in the database."),
+  TOKEN_TTL: duration.default(30 * unitMs.d).describe("How long a token is valid: a number with `s`, `m`, `h` or `d`."),
   ADMIN: z
     .string()
     .regex(/^[A-Za-z][A-Za-z0-9_-]{1,63}$/, "must be a username")
     .optional()
     .describe(
-      "The user of this name, whatever its case, is admin. It can be taken on this machine only. Unset: the first user made on this machine is.",
+      "The user with this name, in upper or lower case, is the admin. Only a request from this machine can create it. Unset: the first user created from this machine is the admin.",
     ),
   SIGN_UP: z
     .enum(["open", "closed"], "must be open or closed")
     .default("open")
-    .describe("`closed`: only an admin makes users. While there is none, the admin is made as above."),
+    .describe("`closed`: only an admin can create users (plus the first admin)."),
   ANONYMOUS_READ: flag(true, "`false`: every read needs a token."),
   CORS_ORIGINS: list
     .pipe(z.array(origin).min(1, "must be * or a list of origins"))
@@ -161,25 +161,25 @@ export const variables = z.object({
   TRUSTED_PROXIES: list
     .pipe(z.array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], "must be a list of addresses")))
     .default([])
-    .describe("Addresses or networks whose `X-Forwarded-For` is believed."),
+    .describe("Proxies whose `X-Forwarded-For` is trusted: addresses or networks."),
   METRICS_TOKEN: z
     .string()
     .regex(/^[!-~]+$/, "must be printable ASCII without spaces")
     .optional()
-    .describe("`/metrics` asks for this as Bearer token. Unset: it answers this machine only."),
+    .describe("`/metrics` requires this as a Bearer token. Unset: it answers only this machine."),
   PUBLIC_URL: publicUrl
     .optional()
     .describe(
-      "What links to this server begin with. Its path is a prefix that a proxy takes away from what it passes on. Unset: `http://localhost:PORT`.",
+      "The URL of this server for its clients; all links begin with it. If it has a path, a proxy must remove it from each request. Unset: `http://localhost:PORT`.",
     ),
   LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be fatal, error, warn, info, debug, trace or silent")
     .default("info")
     .describe("`fatal` to `trace`, or `silent`."),
   MAX_SOCKETS_PER_ADDRESS: count(1_000, "Open WebSockets and event streams from one address."),
-  MAX_SUBSCRIPTIONS_PER_SOCKET: count(50, "tRPC subscriptions open on one socket."),
-  MAX_CALLS_PER_SOCKET: count(16, "tRPC calls under way on one socket; more wait their turn."),
-  MAX_FRAMES_PER_SECOND: count(200, "Frames a client may send; more for 5 s closes the socket with 1008."),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: count(50, "Open tRPC subscriptions on one socket."),
+  MAX_CALLS_PER_SOCKET: count(16, "tRPC calls that run at once on one socket; further calls wait."),
+  MAX_FRAMES_PER_SECOND: count(200, "Frames that a client may send; more than this for 5 s closes the socket with 1008."),
 });
 
 export type Config = ReturnType<typeof toConfig>;

@@ -14,5 +14,5 @@ const Typing = z.object({ user_id: Id, channel_id: Id }).meta({ id: "Typing" });
 export const presenceEvents = [
   ephemeralEvent("channel movement", ChannelUsers, "Somebody came into a channel or left it."),
   ephemeralEvent("start typing", Typing, "Somebody began to type."),
-  ephemeralEvent("stop typing", Typing, `Somebody stopped typing, or fell silent for ${typingMs / 1_000} s.`),
+  ephemeralEvent("stop typing", Typing, `Somebody stopped typing, or did not repeat \`start typing\` for ${typingMs / 1_000} s.`),
 ] as const;
