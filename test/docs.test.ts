@@ -1,7 +1,7 @@
 /** The recipes of CONTRIBUTING.md, applied to a copy of the repository as written and used over the wires; the map in src/README.md. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -205,4 +205,12 @@ test("the map shows every place in src, and no other", () => {
     .filter((name) => name !== undefined);
   const places = readdirSync(join(root, "src")).filter((name) => name !== "README.md");
   expect(shown.sort()).toEqual(places.sort());
+});
+
+test("the glossary has at most thirty terms, and each is a word of the source", () => {
+  const terms = readDocument("src/README.md").table("term", "meaning");
+  expect(terms.length).toBeGreaterThan(20);
+  expect(terms.length).toBeLessThanOrEqual(30);
+  const source = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
+  for (const [term = ""] of terms) expect(source.join("\n"), term).toMatch(new RegExp(`\\b${term}\\b`, "i"));
 });
