@@ -270,7 +270,6 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
     cancel();
     for (const server of servers) server.closeAllConnections();
     build.close();
-    webSockets.stopHeartbeat();
   }
 
   const host = hostForUrl(config.host);

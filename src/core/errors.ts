@@ -32,6 +32,10 @@ export class AppError extends TRPCError {
   }
 }
 
+export function tooManyConnections(): AppError {
+  return new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
+}
+
 export function invalidToken(cause?: unknown): AppError {
   return new AppError("UNAUTHORIZED", "The auth token is not valid.", { cause });
 }

@@ -3,8 +3,8 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { AppError, describeError } from "../core/errors.ts";
-import { heartbeatMs, maxBodyBytes, maxFrameFragments } from "../core/limits.ts";
+import { AppError, describeError, tooManyConnections } from "../core/errors.ts";
+import { maxBodyBytes, maxFrameFragments } from "../core/limits.ts";
 import { nextRequestId } from "../core/random.ts";
 import { checkHost, parseTarget, readToken, type Target } from "./http/gate.ts";
 import { refuseSocket } from "./http/refusal.ts";
@@ -12,7 +12,7 @@ import { isUnderWay } from "./http/turns.ts";
 import { PlainSocket } from "./shim/plain.ts";
 import { readReading } from "./shim/shim.ts";
 import type { SocketIo } from "./shim/socket-io.ts";
-import { Connection, type Protocol, type SocketOptions, type Upgrade } from "./socket/socket.ts";
+import { type Protocol, type SocketOptions, type Upgrade, WebSocketConnection } from "./socket/websocket-connection.ts";
 import { announcesParams, isTrpcFrame } from "./trpc/trpc-frames.ts";
 import { TrpcSocket } from "./trpc/trpc-ws.ts";
 
@@ -22,10 +22,10 @@ export interface WebSocketOptions extends SocketOptions {
 
 /** A socket at `/` that has not said yet what it speaks: its first frame tells; until then it hears as a plain one. */
 class FirstFrame implements Protocol {
-  readonly #connection: Connection;
+  readonly #connection: WebSocketConnection;
   readonly #plain: PlainSocket;
 
-  constructor(connection: Connection, target: Target) {
+  constructor(connection: WebSocketConnection, target: Target) {
     this.#connection = connection;
     this.#plain = new PlainSocket(connection, readReading(target.query));
   }
@@ -51,7 +51,7 @@ class FirstFrame implements Protocol {
 }
 
 /** What a socket speaks, by its URL. */
-function protocolOf(connection: Connection, target: Target): Protocol {
+function protocolOf(connection: WebSocketConnection, target: Target): Protocol {
   const announced = announcesParams(target);
   if (target.segments[0] === "trpc" || announced) return new TrpcSocket(connection, announced);
   return new FirstFrame(connection, target);
@@ -61,7 +61,7 @@ const ignore = () => {};
 
 /** Serves WebSocket upgrades on any HTTP server; the same on both ports. */
 export function createWebSockets(options: WebSocketOptions) {
-  const { clock, connections, cors, originOf, draining, onError } = options;
+  const { connections, cors, originOf, draining, onError } = options;
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -70,12 +70,9 @@ export function createWebSockets(options: WebSocketOptions) {
     maxFragments: maxFrameFragments,
     maxBufferedChunks: 1_024,
   });
-  const open = new Set<Connection>();
-  const stopHeartbeat = clock.every(heartbeatMs, () => {
-    for (const connection of open) connection.beat();
-  });
 
-  function admit(request: IncomingMessage, requestId: string): Omit<Upgrade, "slot"> | undefined {
+  /** Undefined where the socket is Socket.IO's. */
+  function admit(request: IncomingMessage, requestId: string): Upgrade | undefined {
     if (draining()) throw new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });
     checkHost(request);
     if (!cors.allows(request.headers.origin)) throw new AppError("FORBIDDEN", "This origin may not open sockets here.");
@@ -85,23 +82,9 @@ export function createWebSockets(options: WebSocketOptions) {
     if (rest.length > 0 || (first !== undefined && first !== "trpc"))
       throw new AppError("NOT_FOUND", "There is no WebSocket at this path.");
     readReading(target.query);
-    return { target, origin: originOf(request), requestId, token: readToken(request, target.query) };
-  }
-
-  /** A place for the socket, which it leaves when it closes. Apart from the upgrade, so that the request is not kept with it. */
-  function reserve(address: string, socket: Duplex) {
-    let connection: Connection | undefined;
-    const slot = connections.open({ address, caller: null, end: (code, reason) => connection?.end(code, reason) });
-    if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
-    socket.on("close", () => {
-      slot.close();
-      if (connection) open.delete(connection);
-    });
-    const occupy = (opened: Connection) => {
-      connection = opened;
-      open.add(opened);
-    };
-    return { slot, occupy };
+    const upgrade = { target, origin: originOf(request), requestId, token: readToken(request, target.query) };
+    if (!connections.hasRoom(upgrade.origin.address)) throw tooManyConnections();
+    return upgrade;
   }
 
   server.on("wsClientError", (_error, socket) =>
@@ -109,7 +92,6 @@ export function createWebSockets(options: WebSocketOptions) {
   );
 
   return {
-    stopHeartbeat,
     upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
       const requestId = nextRequestId();
       socket.on("error", ignore);
@@ -120,11 +102,11 @@ export function createWebSockets(options: WebSocketOptions) {
           options.socketIo.upgrade(request, socket, head);
           return;
         }
-        const { slot, occupy } = reserve(admitted.origin.address, socket);
+        // The handshake is answered in the same turn, so that the room is still there.
         server.handleUpgrade(request, socket, head, (ws) => {
           ws.on("error", ignore);
-          const connection = new Connection(ws, socket as NetSocket, { ...admitted, slot }, options);
-          occupy(connection);
+          const connection = new WebSocketConnection(ws, socket as NetSocket, admitted, options);
+          connections.open(connection);
           connection.speak(protocolOf(connection, admitted.target));
         });
       } catch (error) {

@@ -2,17 +2,16 @@
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../../core/clock.ts";
 import type { Context } from "../../core/context.ts";
-import { AppError } from "../../core/errors.ts";
 import type { Feed, Sink } from "../../core/events/feed.ts";
 import type { Feeds } from "../../core/events/feeds.ts";
 import type { Follow } from "../../core/events/follow.ts";
 import { sseWire } from "../../core/events/wires.ts";
-import { closeWithinMs, heartbeatMs } from "../../core/limits.ts";
+import { closeWithinMs } from "../../core/limits.ts";
 import { callProcedure } from "../calls/procedures.ts";
 import { setStreamHeaders } from "../http/event-stream.ts";
 import { single } from "../http/gate.ts";
 import type { Exchange } from "../http/http.ts";
-import type { Connections } from "../socket/connections.ts";
+import { Connection, type Connections } from "../socket/connections.ts";
 
 export interface StreamOptions {
   readonly feeds: Feeds;
@@ -22,22 +21,38 @@ export interface StreamOptions {
 
 const comment = Buffer.from(": keep-alive\n\n");
 
-/**
- * Gives a streamed answer its place among the connections: it ends with its session and with the server.
- * @throws AppError TOO_MANY_REQUESTS where its address has too many already.
- */
-function holdOpen(
-  response: ServerResponse,
-  { caller, origin }: Pick<Context, "caller" | "origin">,
-  { connections, clock }: Pick<StreamOptions, "connections" | "clock">,
-): void {
-  const end = () => {
-    response.end();
-    clock.after(closeWithinMs, () => response.destroy());
-  };
-  const slot = connections.open({ address: origin.address, end, caller });
-  if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
-  response.once("close", () => slot.close());
+/** One open stream of events. */
+class EventStream extends Connection implements Sink<Buffer> {
+  readonly #response: ServerResponse;
+  readonly #clock: Clock;
+
+  constructor(response: ServerResponse, context: Context, { connections, clock }: StreamOptions) {
+    super(connections, context);
+    this.#response = response;
+    this.#clock = clock;
+    response.once("close", () => this.leave());
+  }
+
+  get backlog(): number {
+    return this.#response.writableLength;
+  }
+
+  write(frame: Buffer): void {
+    this.#response.write(frame);
+  }
+
+  tooSlow(): void {
+    this.#response.destroy();
+  }
+
+  override end(): void {
+    this.#response.end();
+    this.#clock.after(closeWithinMs, () => this.#response.destroy());
+  }
+
+  override beat(): void {
+    if (this.backlog === 0) this.#response.write(comment);
+  }
 }
 
 /** Follows the log until the client goes away, its session ends or the server stops. */
@@ -48,7 +63,6 @@ export async function streamEvents(
   options: StreamOptions,
 ): Promise<void> {
   const { request, response, target } = exchange;
-  const { feeds, clock } = options;
   // What a browser sends by itself when it comes back is newer than anything in the URL; what stands in for browsers writes it there.
   const given = request.headers["last-event-id"] || single(target.query, "lastEventId") || input["cursor"];
   const { cursor, channels } = (await callProcedure("events", context, async () => ({
@@ -61,27 +75,17 @@ export async function streamEvents(
     response.end();
     return;
   }
-  holdOpen(response, context, options);
+  const stream = new EventStream(response, context, options);
+  options.connections.open(stream);
   response.flushHeaders();
 
-  const sink: Sink<Buffer> = {
-    get backlog() {
-      return response.writableLength;
-    },
-    write: (frame) => void response.write(frame),
-    tooSlow: () => response.destroy(),
-  };
-  const stopHeartbeat = clock.every(heartbeatMs, () => {
-    if (response.writableLength === 0) response.write(comment);
-  });
   let closed = false;
   let feed: Feed<Buffer> | undefined;
   response.once("close", () => {
     closed = true;
-    stopHeartbeat();
     feed?.close();
   });
-  feed = await feeds.open({ wire: sseWire, sink, channels, announce: true, address: context.origin.address }, cursor);
+  feed = await options.feeds.open({ wire: sseWire, sink: stream, channels, announce: true, address: context.origin.address }, cursor);
   if (closed) feed.close();
   response.on("drain", () => feed.resume());
 }

@@ -1,6 +1,6 @@
 /** Owns the plain WebSocket of the compatibility shim: named events as JSON text frames. It knows no event of the log by name. */
 import { plainWire } from "../../core/events/wires.ts";
-import type { Connection, Protocol } from "../socket/socket.ts";
+import type { Protocol, WebSocketConnection } from "../socket/websocket-connection.ts";
 import { type Reading, Shim } from "./shim.ts";
 
 /** A frame as a client sends it: `{"event":…,"data":…}`. */
@@ -19,9 +19,9 @@ function parseFrame(data: Buffer): { event: string; data: unknown } | undefined 
 export class PlainSocket implements Protocol {
   readonly #shim: Shim<Buffer>;
 
-  constructor(connection: Connection, reading: Reading) {
-    const { options, slot, origin, requestId, token } = connection;
-    this.#shim = new Shim({ options, slot, origin, requestId, token, wire: plainWire, sink: connection, flow: connection, reading });
+  constructor(connection: WebSocketConnection, reading: Reading) {
+    const { options, token } = connection;
+    this.#shim = new Shim({ options, connection, token, wire: plainWire, flow: connection, reading });
   }
 
   receive(data: Buffer, isBinary: boolean): void {

@@ -1,6 +1,6 @@
 /** Owns the compatibility shim: what a plain WebSocket and a Socket.IO client have in common. An identity, a channel, a feed, and the commands of the contract. */
 
-import type { Caller, Origin } from "../../core/caller.ts";
+import type { Caller } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
 import { AppError, describeError } from "../../core/errors.ts";
 import type { Feed, Sink, Wire } from "../../core/events/feed.ts";
@@ -11,7 +11,8 @@ import { createContext, type Services } from "../../core/services.ts";
 import { callProcedure } from "../calls/procedures.ts";
 import { single, type Target } from "../http/gate.ts";
 import { fromQuery } from "../http/url-fields.ts";
-import { closeCodes, type Slot } from "../socket/connections.ts";
+import { type Connection, closeCodes } from "../socket/connections.ts";
+import { Attendance } from "./attendance.ts";
 import { CommandQueue, type Flow } from "./command-queue.ts";
 import { isCommand } from "./commands.ts";
 
@@ -33,11 +34,8 @@ export interface ShimOptions<Frame> {
     readonly clock: Clock;
     readonly onError: (error: unknown, requestId: string) => void;
   };
-  readonly slot: Slot;
-  readonly origin: Origin;
-  readonly requestId: string;
+  readonly connection: Connection & Sink<Frame>;
   readonly wire: Wire<Frame>;
-  readonly sink: Sink<Frame>;
   readonly reading: Reading;
   /** The token of the opening, whatever the client gave for one; undefined: none. */
   readonly token: unknown;
@@ -78,9 +76,8 @@ export class Shim<Frame> {
   #feed: Feed<Frame> | undefined;
   #opening: Promise<void> | undefined;
   #caller: Caller | null = null;
-  #channelId: number | null = null;
-  #leave: ((options?: { lingering?: boolean }) => void) | undefined;
-  #typing: Set<number> | undefined;
+  /** Where the caller is seen. */
+  #attendance: Attendance | undefined;
   #errors: number[] = [];
   /** What a client sends first happens first. */
   readonly #commands: CommandQueue;
@@ -128,26 +125,26 @@ export class Shim<Frame> {
     this.#closed = true;
     this.#cancelWait();
     this.#feed?.close();
-    this.#withdraw(options);
+    this.#attendance?.withdraw(options);
   }
 
   /** Sends to this client alone; `payload` is JSON. */
   #emit(event: string, payload: string): void {
-    const { sink, wire } = this.#given;
-    sink.write(wire.encode(event, payload));
+    const { connection, wire } = this.#given;
+    connection.write(wire.encode(event, payload));
   }
 
   #fail(error: unknown, acknowledge?: Acknowledge): void {
     const { message, code } = describeError(error);
-    const { slot, options, requestId } = this.#given;
-    if (code === "INTERNAL_SERVER_ERROR") options.onError(error, requestId);
+    const { connection, options } = this.#given;
+    if (code === "INTERNAL_SERVER_ERROR") options.onError(error, connection.requestId);
     if (this.#closed) return;
     const refusal: Refusal = { error: message, code };
     this.#emit("error", JSON.stringify(refusal));
     acknowledge?.(refusal);
     const now = options.clock.monotonic();
     this.#errors = [...this.#errors.filter((at) => now - at < errorWindowMs), now];
-    if (this.#errors.length > maxErrors) slot.end(closeCodes.abuse, "too many errors");
+    if (this.#errors.length > maxErrors) connection.end(closeCodes.abuse, "too many errors");
   }
 
   /** A client that brings a token reads nothing before it is known for whom, and misses nothing that comes meanwhile. */
@@ -158,15 +155,15 @@ export class Shim<Frame> {
     } catch (error) {
       this.#fail(error);
       // It comes back with the same token: a feed opened for nobody would use up its cursor.
-      this.#given.slot.end(closeCodes.goingAway, "the token could not be verified");
+      this.#given.connection.end(closeCodes.goingAway, "the token could not be verified");
     }
   }
 
   /** Without an identity: reads what anybody may, or has a while to identify. */
   #beNobody(here?: Here): void {
-    const { options, slot } = this.#given;
+    const { options, connection } = this.#given;
     if (options.services.rules.anonymousRead) this.#follow(here);
-    else this.#cancelWait = options.clock.after(identifyWithinMs, () => slot.end(closeCodes.abuse, "not identified"));
+    else this.#cancelWait = options.clock.after(identifyWithinMs, () => connection.end(closeCodes.abuse, "not identified"));
   }
 
   /** Without a cursor the feed begins at `here`, or now. */
@@ -174,17 +171,19 @@ export class Shim<Frame> {
     this.#opening ??= this.#open(here).catch((error: unknown) => {
       this.#fail(error);
       const refused = describeError(error).code === "BAD_REQUEST";
-      this.#given.slot.end(refused ? closeCodes.abuse : closeCodes.goingAway, "no events to follow");
+      this.#given.connection.end(refused ? closeCodes.abuse : closeCodes.goingAway, "no events to follow");
     });
   }
 
   /** The procedure checks the filter and the right to read; the feed does the rest. */
   async #open(here?: Here): Promise<void> {
-    const { options, wire, sink, reading, origin } = this.#given;
+    const { options, wire, connection, reading } = this.#given;
     const input = { channel_id: reading.channelIds, lastEventId: this.#cursor };
     this.#cursor = undefined;
     const { channels, cursor } = (await this.#call("events", input)) as Follow<unknown>;
-    this.#feed = await options.feeds.open({ wire, sink, channels, announce: cursor !== undefined, address: origin.address }, cursor, here);
+    const { address } = connection.origin;
+    const feed = { wire, sink: connection, channels, announce: cursor !== undefined, address };
+    this.#feed = await options.feeds.open(feed, cursor, here);
     if (this.#closed) this.#feed.close();
   }
 
@@ -217,7 +216,7 @@ export class Shim<Frame> {
   }
 
   async #identify(token: unknown, here?: Here): Promise<Refusal | undefined> {
-    const { options, slot } = this.#given;
+    const { options, connection } = this.#given;
     let caller: Caller;
     try {
       if (typeof token !== "string") throw new AppError("UNAUTHORIZED", "The token is no text.");
@@ -230,9 +229,12 @@ export class Shim<Frame> {
       return { error: message, code };
     }
     if (this.#closed) return;
-    if (this.#caller && this.#caller.user_id !== caller.user_id) this.#withdraw();
+    if (this.#caller?.user_id !== caller.user_id) {
+      this.#attendance?.withdraw();
+      this.#attendance = new Attendance(options.services.presence, caller.user_id);
+    }
     this.#caller = caller;
-    slot.identify(caller);
+    connection.identify(caller);
     this.#cancelWait();
     this.#emit("identified", nothing);
     this.#follow(here);
@@ -240,10 +242,11 @@ export class Shim<Frame> {
   }
 
   async #unidentify(): Promise<void> {
-    const { slot, options } = this.#given;
-    this.#withdraw();
+    const { connection, options } = this.#given;
+    this.#attendance?.withdraw();
+    this.#attendance = undefined;
     this.#caller = null;
-    slot.identify(null);
+    connection.identify(null);
     if (options.services.rules.anonymousRead) return;
     this.#feed?.close();
     this.#feed = undefined;
@@ -252,59 +255,36 @@ export class Shim<Frame> {
     this.#beNobody();
   }
 
-  #identified(): Caller {
-    if (!this.#caller) throw new AppError("UNAUTHORIZED", "Please identify first.");
-    return this.#caller;
+  #identified(): Attendance {
+    if (!this.#attendance) throw new AppError("UNAUTHORIZED", "Please identify first.");
+    return this.#attendance;
   }
 
   #call(path: string, input: unknown): Promise<unknown> {
-    const { options, origin, requestId } = this.#given;
+    const { options, connection } = this.#given;
+    const { origin, requestId } = connection;
     return callProcedure(path, createContext(options.services, { caller: this.#caller, origin, requestId }), async () => input);
   }
 
   async #changeChannel(id: unknown): Promise<void> {
-    const userId = this.#identified().user_id;
-    const { presence } = this.#given.options.services;
+    const attendance = this.#identified();
     if (id === null) {
-      this.#leaveChannel();
+      attendance.leave();
       return;
     }
     const now = (await this.#call("channel.users", { id })) as { channel_id: number; users: number[] };
-    if (this.#closed || id === this.#channelId) {
-      this.#emit("channel movement", JSON.stringify(now));
-      return;
+    if (!this.#closed && !attendance.isIn(id)) {
+      attendance.enter(now.channel_id);
+      // Readers are told of the user's coming, and this client with them, unless another socket has brought the user in already.
+      if (!this.#caller || !now.users.includes(this.#caller.user_id)) return;
     }
-    this.#leaveChannel();
-    this.#channelId = now.channel_id;
-    this.#leave = presence.enter(now.channel_id, userId);
-    // Where another socket of this user is in there already nothing changes, and nobody would be told.
-    if (now.users.includes(userId)) this.#emit("channel movement", JSON.stringify(now));
-  }
-
-  #leaveChannel(options?: { lingering: boolean }): void {
-    if (this.#channelId !== null) this.#stopTyping(this.#channelId);
-    this.#leave?.(options);
-    this.#leave = undefined;
-    this.#channelId = null;
-  }
-
-  /** Takes the identity back from everything it was seen in. */
-  #withdraw(options?: { lingering: boolean }): void {
-    for (const channelId of this.#typing ?? []) this.#stopTyping(channelId);
-    this.#leaveChannel(options);
-  }
-
-  #stopTyping(channelId: number): void {
-    if (this.#typing?.delete(channelId) && this.#caller) this.#given.options.services.presence.stopTyping(channelId, this.#caller.user_id);
+    this.#emit("channel movement", JSON.stringify(now));
   }
 
   async #type(event: "start typing" | "stop typing", channelId: unknown): Promise<void> {
-    this.#identified();
-    await this.#call(event === "start typing" ? "channel.startTyping" : "channel.stopTyping", { id: channelId });
-    if (event === "stop typing") this.#typing?.delete(channelId as number);
-    else {
-      this.#typing ??= new Set();
-      this.#typing.add(channelId as number);
-    }
+    const attendance = this.#identified();
+    const typing = event === "start typing";
+    await this.#call(typing ? "channel.startTyping" : "channel.stopTyping", { id: channelId });
+    attendance.type(channelId as number, typing);
   }
 }

@@ -3,16 +3,15 @@ import { Server as HttpServer, type IncomingMessage, type ServerResponse } from 
 import type { Duplex } from "node:stream";
 import { Server, type Socket } from "socket.io";
 import { Decoder, Encoder, PacketType } from "socket.io-parser";
-import type { Clock } from "../../core/clock.ts";
 import { AppError, describeError } from "../../core/errors.ts";
 import type { Sink, Wire } from "../../core/events/feed.ts";
 import { closeWithinMs, heartbeatMs, identifyWithinMs, maxBodyBytes, maxUnreadBytes } from "../../core/limits.ts";
 import { nextRequestId } from "../../core/random.ts";
 import { parseTarget, readToken } from "../http/gate.ts";
 import { type Exchange, sendOptions } from "../http/http.ts";
-import { type CloseCode, closeCodes, type Slot } from "../socket/connections.ts";
+import { type CloseCode, Connection, closeCodes } from "../socket/connections.ts";
 import { FrameRate } from "../socket/frame-rate.ts";
-import type { SocketOptions } from "../socket/socket.ts";
+import type { SocketOptions } from "../socket/websocket-connection.ts";
 import { type Acknowledge, readReading, Shim } from "./shim.ts";
 
 /** What the library leaves untyped: its engine, and a transport's readiness. */
@@ -89,61 +88,77 @@ function transportOf(conn: Conn): Transport {
   return conn.transport as unknown as Transport;
 }
 
-/** Ends a connection whatever is left to be taken. */
-function cut(conn: Conn): void {
-  const { socket: ws } = transportOf(conn);
-  if (ws) ws.terminate();
-  else conn.close(true);
-}
-
-function endConn(conn: Conn, code: CloseCode, reason: string, clock: Clock): void {
-  const { socket: ws } = transportOf(conn);
-  // Over polling the library waits until all that is left was taken; from who takes nothing, or floods, it is taken back.
-  if (!ws) conn.close(code === closeCodes.tooSlow || code === closeCodes.abuse);
-  else ws.close(code, reason);
-  if (code !== closeCodes.tooSlow) clock.after(closeWithinMs, () => cut(conn));
-}
-
 /** Whether the transport has taken everything. */
 function isFree(conn: Conn): boolean {
   return transportOf(conn).writable && (conn as unknown as { writeBuffer: unknown[] }).writeBuffer.length === 0;
 }
 
-/** Counts what comes in and what waits to go out, the library's own answers too, from the first packet on. */
-function guard(conn: Conn, slot: Slot, { clock, limits }: SocketOptions): void {
-  const rate = new FrameRate(clock, limits.framesPerSecond);
-  conn.on("packet", () => rate.floods() && slot.end(closeCodes.abuse, "too many frames"));
-  let unsentChars = 0;
-  conn.on("packetCreate", (packet: { data?: unknown }) => {
-    unsentChars = isFree(conn) ? 0 : unsentChars + String(packet.data ?? "").length;
-    if (unsentChars <= maxUnreadBytes) return;
+/**
+ * One client. Nothing is handed over before the transport has taken what came before: the library's own buffer has no bound. What comes
+ * in and what waits to go out is counted from the first packet on, the library's own answers too.
+ */
+class SocketIoConnection extends Connection implements Sink<readonly string[]> {
+  readonly #conn: Conn;
+  readonly #options: SocketOptions;
+  #unsentCharacters = 0;
+
+  constructor(conn: Conn, options: SocketOptions) {
+    super(options.connections, { origin: options.originOf(conn.request), requestId: nextRequestId() });
+    this.#conn = conn;
+    this.#options = options;
+    const rate = new FrameRate(options.clock, options.limits.framesPerSecond);
+    conn.on("packet", () => rate.floods() && this.end(closeCodes.abuse, "too many frames"));
+    conn.on("packetCreate", (packet: { data?: unknown }) => this.#countUnsent(packet));
+    conn.on("close", () => this.leave());
+  }
+
+  get backlog(): number {
+    return isFree(this.#conn) ? 0 : Number.POSITIVE_INFINITY;
+  }
+
+  write(packets: readonly string[]): void {
+    for (const text of packets) this.#conn.send(text, { compress: false });
+  }
+
+  tooSlow(): void {
+    this.end(closeCodes.tooSlow, "too slow");
+  }
+
+  override end(code: CloseCode, reason: string): void {
+    const { socket: ws } = transportOf(this.#conn);
+    // Over polling the library waits until all that is left was taken. A client that takes nothing, or floods, is cut.
+    if (!ws) this.#conn.close(code === closeCodes.tooSlow || code === closeCodes.abuse);
+    else ws.close(code, reason);
+    if (code !== closeCodes.tooSlow) this.#cutSoon();
+  }
+
+  #countUnsent(packet: { data?: unknown }): void {
+    this.#unsentCharacters = isFree(this.#conn) ? 0 : this.#unsentCharacters + String(packet.data ?? "").length;
+    if (this.#unsentCharacters <= maxUnreadBytes) return;
     // The library does not stop to read, and keeps what it cannot send. For a client that takes nothing, nothing more is kept.
     delete packet.data;
-    slot.end(closeCodes.tooSlow, "too slow");
-    clock.after(closeWithinMs, () => cut(conn));
-  });
+    this.tooSlow();
+    this.#cutSoon();
+  }
+
+  /** Ends the connection even if something is left to be taken. */
+  #cutSoon(): void {
+    this.#options.clock.after(closeWithinMs, () => {
+      const { socket: ws } = transportOf(this.#conn);
+      if (ws) ws.terminate();
+      else this.#conn.close(true);
+    });
+  }
 }
 
-/** One Socket.IO client. Nothing is handed over before the transport has taken what came before: the library's own buffer has no bound. */
-function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
+/** Serves a client that has come into the namespace. */
+function serve(socket: Socket, connection: SocketIoConnection, options: SocketOptions): void {
   const { conn, request } = socket;
-  const sink: Sink<readonly string[]> = {
-    get backlog() {
-      return isFree(conn) ? 0 : Number.POSITIVE_INFINITY;
-    },
-    write(packets) {
-      for (const text of packets) conn.send(text, { compress: false });
-    },
-    tooSlow: () => slot.end(closeCodes.tooSlow, "too slow"),
-  };
   const { query } = parseTarget(request.url ?? "/");
   const shim = new Shim({
     options,
-    slot,
-    origin: options.originOf(request),
-    requestId: nextRequestId(),
+    connection,
     wire: socketIoWire,
-    sink,
     reading: readReading(query),
     token: readHandshakeToken(socket),
   });
@@ -171,7 +186,7 @@ function serve(socket: Socket, slot: Slot, options: SocketOptions): void {
 
 /** Serves `/socket.io/` on any HTTP server, requests and upgrades alike. */
 export function createSocketIo(options: SocketOptions) {
-  const { connections, clock, originOf } = options;
+  const { connections } = options;
   const io = new Server({
     parser: { Encoder, Decoder: PatientDecoder },
     serveClient: false,
@@ -188,18 +203,16 @@ export function createSocketIo(options: SocketOptions) {
   io.attach(new HttpServer());
   const engine = io.engine as unknown as Engine;
 
-  /** The place of each client, from before it says what it wants; none where its address has too many. */
-  const slots = new WeakMap<Conn, Slot | undefined>();
+  /** From before a client says what it wants; none where its address has too many. */
+  const opened = new WeakMap<Conn, SocketIoConnection>();
   io.engine.on("connection", (conn: Conn) => {
-    const end = (code: CloseCode, reason: string) => endConn(conn, code, reason, clock);
-    const slot = connections.open({ address: originOf(conn.request).address, caller: null, end });
-    slots.set(conn, slot);
-    if (!slot) {
-      end(closeCodes.abuse, "too many connections from this address");
+    const connection = new SocketIoConnection(conn, options);
+    if (!connections.hasRoom(connection.origin.address)) {
+      connection.end(closeCodes.abuse, "too many connections from this address");
       return;
     }
-    guard(conn, slot, options);
-    conn.on("close", () => slot.close());
+    connections.open(connection);
+    opened.set(conn, connection);
   });
   io.use((socket, next) => {
     try {
@@ -211,8 +224,8 @@ export function createSocketIo(options: SocketOptions) {
     }
   });
   io.on("connection", (socket) => {
-    const slot = slots.get(socket.conn);
-    if (slot) serve(socket, slot, options);
+    const connection = opened.get(socket.conn);
+    if (connection) serve(socket, connection, options);
   });
 
   /** Refuses, before the handshake, what the shim could not make sense of after it. */

@@ -25,14 +25,19 @@ export class Addresses {
     });
   }
 
+  /** Whether the address has fewer than it may. */
+  hasRoom(address: string): boolean {
+    const key = addressKey(address);
+    let all = this.#here.get(key) ?? 0;
+    for (const counts of this.#elsewhere.values()) all += counts.get(key) ?? 0;
+    return all < this.#max;
+  }
+
   /** Counts one more, unless the address has as many as it may: then false. */
   take(address: string): boolean {
+    if (!this.hasRoom(address)) return false;
     const key = addressKey(address);
-    const here = this.#here.get(key) ?? 0;
-    let all = here;
-    for (const counts of this.#elsewhere.values()) all += counts.get(key) ?? 0;
-    if (all >= this.#max) return false;
-    this.#here.set(key, here + 1);
+    this.#here.set(key, (this.#here.get(key) ?? 0) + 1);
     return true;
   }
 

@@ -1,95 +1,121 @@
-/** Owns the long-lived connections of this process, sockets and streams alike: each with its place, and the session it lives on. */
-
-import type { Caller } from "../../core/caller.ts";
+/** Owns the long-lived connections of this process, sockets and streams alike: each with its place among all, its session and its end. */
+import type { Caller, Origin } from "../../core/caller.ts";
 import type { Clock } from "../../core/clock.ts";
+import { tooManyConnections } from "../../core/errors.ts";
+import { heartbeatMs } from "../../core/limits.ts";
 import type { Addresses } from "./addresses.ts";
 
 /** Why the server ends a connection: WebSocket close codes, part of the contract. */
 export const closeCodes = { goingAway: 1001, abuse: 1008, tokenInvalid: 4001, tooSlow: 4008 } as const;
 export type CloseCode = (typeof closeCodes)[keyof typeof closeCodes];
 
-export interface ConnectionOptions {
-  readonly address: string;
-  readonly caller: Caller | null;
-  readonly end: (code: CloseCode, reason: string) => void;
-}
-
-/** One connection's place among all. */
-export class Slot {
-  readonly address: string;
-  readonly end: ConnectionOptions["end"];
+/** One connection: a WebSocket, a client of Socket.IO, or an HTTP answer that stays open. */
+export abstract class Connection {
+  readonly origin: Origin;
+  readonly requestId: string;
   readonly #connections: Connections;
   #caller: Caller | null;
 
-  constructor(connections: Connections, { address, caller, end }: ConnectionOptions) {
+  constructor(connections: Connections, { origin, requestId, caller = null }: ConnectionRequest) {
     this.#connections = connections;
-    this.address = address;
+    this.origin = origin;
+    this.requestId = requestId;
     this.#caller = caller;
-    this.end = end;
   }
 
   get caller(): Caller | null {
     return this.#caller;
   }
 
-  /** Who the connection belongs to from now on. */
+  /** Sets the user to whom the connection belongs from now on. */
   identify(caller: Caller | null): void {
     this.#caller = caller;
     this.#connections.checkSession(this);
   }
 
-  close(): void {
+  /** Ends the connection; its place is free once it is closed. */
+  abstract end(code: CloseCode, reason: string): void;
+
+  /** Called once each heartbeat. */
+  beat(): void {}
+
+  /** The connection is over: frees its place. */
+  protected leave(): void {
     this.#connections.remove(this);
   }
+}
+
+/** The request that a connection began with. */
+export interface ConnectionRequest {
+  readonly origin: Origin;
+  readonly requestId: string;
+  readonly caller?: Caller | null;
 }
 
 const sweepMs = 1_000;
 
 export class Connections {
-  readonly #slots = new Set<Slot>();
+  readonly #open = new Set<Connection>();
   readonly #addresses: Addresses;
   readonly #hasEnded: (sessionId: number) => boolean;
-  /** Ends the look at the time. */
-  readonly stop: () => void;
+  readonly #stop: (() => void)[];
 
   /** `hasEnded` tells of sessions that ended while their connection was being opened. */
   constructor(clock: Clock, addresses: Addresses, hasEnded: (sessionId: number) => boolean) {
     this.#addresses = addresses;
     this.#hasEnded = hasEnded;
-    this.stop = clock.every(sweepMs, () => {
-      const now = clock.now();
-      for (const slot of this.#slots) if (slot.caller && slot.caller.expires_at <= now) slot.end(closeCodes.tokenInvalid, "token expired");
-    });
+    this.#stop = [clock.every(sweepMs, () => this.#endExpired(clock.now())), clock.every(heartbeatMs, () => this.#beat())];
   }
 
   get size(): number {
-    return this.#slots.size;
+    return this.#open.size;
   }
 
-  /** A place for one more, or undefined where its address has too many already. */
-  open(options: ConnectionOptions): Slot | undefined {
-    if (!this.#addresses.take(options.address)) return undefined;
-    const slot = new Slot(this, options);
-    this.#slots.add(slot);
-    this.checkSession(slot);
-    return slot;
+  /** Whether an address may open one more. */
+  hasRoom(address: string): boolean {
+    return this.#addresses.hasRoom(address);
+  }
+
+  /**
+   * Gives a connection its place, until it leaves.
+   * @throws AppError TOO_MANY_REQUESTS where its address has too many already.
+   */
+  open(connection: Connection): void {
+    if (!this.#addresses.take(connection.origin.address)) throw tooManyConnections();
+    this.#open.add(connection);
+    this.checkSession(connection);
   }
 
   /** Ends a connection whose session ended between the look at its token and now. */
-  checkSession(slot: Slot): void {
-    if (slot.caller && this.#hasEnded(slot.caller.session_id)) slot.end(closeCodes.tokenInvalid, "token no longer valid");
+  checkSession(connection: Connection): void {
+    if (connection.caller && this.#hasEnded(connection.caller.session_id)) connection.end(closeCodes.tokenInvalid, "token no longer valid");
   }
 
-  remove(slot: Slot): void {
-    if (this.#slots.delete(slot)) this.#addresses.release(slot.address);
+  remove(connection: Connection): void {
+    if (this.#open.delete(connection)) this.#addresses.release(connection.origin.address);
   }
 
-  /** Ends what lives on a session that is over. */
+  /** Ends the connections of a session that is over. */
   endSession(sessionId: number): void {
-    for (const slot of this.#slots) if (slot.caller?.session_id === sessionId) slot.end(closeCodes.tokenInvalid, "token no longer valid");
+    for (const connection of this.#open)
+      if (connection.caller?.session_id === sessionId) connection.end(closeCodes.tokenInvalid, "token no longer valid");
   }
 
   endAll(): void {
-    for (const slot of this.#slots) slot.end(closeCodes.goingAway, "going away");
+    for (const connection of this.#open) connection.end(closeCodes.goingAway, "going away");
+  }
+
+  /** Ends the look at the time. */
+  stop(): void {
+    for (const stop of this.#stop) stop();
+  }
+
+  #endExpired(now: number): void {
+    for (const connection of this.#open)
+      if (connection.caller && connection.caller.expires_at <= now) connection.end(closeCodes.tokenInvalid, "token expired");
+  }
+
+  #beat(): void {
+    for (const connection of this.#open) connection.beat();
   }
 }

@@ -1,13 +1,13 @@
 /** Owns tRPC's subscriptions over HTTP, which tRPC's own adapter runs: each holds its connection, and ends with its session. */
+import type { ServerResponse } from "node:http";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../../api.ts";
-import { AppError } from "../../core/errors.ts";
 import { streamMs } from "../../core/limits.ts";
 import { createContext, type Request, type Services } from "../../core/services.ts";
 import { streamCacheControl } from "../http/event-stream.ts";
 import { single, type Target } from "../http/gate.ts";
 import type { Exchange } from "../http/http.ts";
-import type { Connections } from "../socket/connections.ts";
+import { Connection, type ConnectionRequest, type Connections } from "../socket/connections.ts";
 
 /** The parameters that tRPC's adapter gets to see. */
 const adapterParameters = ["batch", "input", "lastEventId"];
@@ -20,6 +20,22 @@ function adapterUrl(path: string, query: Target["query"]): string {
   return `/trpc/${encodeURIComponent(path)}?${new URLSearchParams(kept)}`;
 }
 
+/** One open subscription. */
+class SubscriptionStream extends Connection {
+  readonly #response: ServerResponse;
+
+  constructor(response: ServerResponse, asked: ConnectionRequest, connections: Connections) {
+    super(connections, asked);
+    this.#response = response;
+    response.once("close", () => this.leave());
+  }
+
+  /** Destroyed, not ended: the adapter stops its generator only where the answer was cut. */
+  override end(): void {
+    this.#response.destroy();
+  }
+}
+
 /** @throws AppError TOO_MANY_REQUESTS where its address has too many connections. */
 export async function streamSubscription(
   { request, response, target }: Exchange,
@@ -27,18 +43,15 @@ export async function streamSubscription(
   asked: Omit<Request, "socket" | "stream">,
   { services, connections }: { services: Services; connections: Connections },
 ): Promise<void> {
-  // Destroyed, not ended: the adapter stops its generator only where the answer was cut.
-  const end = () => response.destroy();
-  const slot = connections.open({ address: asked.origin.address, caller: asked.caller, end });
-  if (!slot) throw new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
-  response.once("close", () => slot.close());
+  const connection = new SubscriptionStream(response, asked, connections);
+  connections.open(connection);
   const stream = { renewing: false };
   // To follow the log is to be in no place: a reader of `events` that is gone costs its connection alone.
   if (path !== "events") {
     // A client that is gone without a word takes what it is sent, as far as can be told.
     const cancel = services.clock.after(streamMs, () => {
       stream.renewing = true;
-      end();
+      connection.end();
     });
     response.once("close", cancel);
   }

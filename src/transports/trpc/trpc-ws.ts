@@ -1,31 +1,24 @@
-/** Owns tRPC over WebSocket: calls a few at a time, `events` subscriptions as feeds that write tRPC's frames, others by iteration. */
+/** Owns tRPC over WebSocket: the identity of a socket, its frames, and its calls, a few at a time. */
 import type { Caller } from "../../core/caller.ts";
 import type { Context } from "../../core/context.ts";
 import { AppError, describeError } from "../../core/errors.ts";
-import type { Follow } from "../../core/events/follow.ts";
-import { textFrame, trpcWire } from "../../core/events/wires.ts";
+import { textFrame } from "../../core/events/wires.ts";
 import { identifyWithinMs, maxBatchCalls, maxQueriesAtOnce, maxUnreadBytes } from "../../core/limits.ts";
 import type { Socket } from "../../core/presence.ts";
 import { createContext } from "../../core/services.ts";
 import { CallWindow } from "../calls/call-window.ts";
-import { callProcedure, definitions } from "../calls/procedures.ts";
+import { definitions } from "../calls/procedures.ts";
 import { closeCodes } from "../socket/connections.ts";
-import type { Connection, Protocol } from "../socket/socket.ts";
+import type { Protocol, WebSocketConnection } from "../socket/websocket-connection.ts";
 import { type Answer, answerCall, errorShape } from "./trpc-answer.ts";
-import { type CallFrame, idOf, isObject, type RpcId, readFrame, type SubscriptionFrame } from "./trpc-frames.ts";
-import { Iteration } from "./trpc-iteration.ts";
-
-/** What a subscription is once it has begun: a feed, or an iteration. */
-interface Running {
-  close(): void;
-  resume(): void;
-}
+import { type CallFrame, idOf, isObject, type RpcId, readFrame } from "./trpc-frames.ts";
+import { Subscriptions } from "./trpc-subscriptions.ts";
 
 export class TrpcSocket implements Protocol, Socket {
   static readonly pong = textFrame("PONG");
 
-  readonly #connection: Connection;
-  readonly #subscriptions = new Map<RpcId, Running | undefined>();
+  readonly #connection: WebSocketConnection;
+  readonly #subscriptions: Subscriptions;
   /** Ids of calls that have no answer yet, those that wait for their turn among them. */
   readonly #calls = new Map<RpcId, CallFrame>();
   /** Calls that wait for others; until they are through nothing more is read. */
@@ -37,13 +30,19 @@ export class TrpcSocket implements Protocol, Socket {
   #caller: Promise<Caller | null> | undefined;
 
   /** `announced`: the client has said that its connection parameters come first. */
-  constructor(connection: Connection, announced: boolean) {
+  constructor(connection: WebSocketConnection, announced: boolean) {
     this.#connection = connection;
+    this.#subscriptions = new Subscriptions({
+      connection,
+      createContext: () => this.#createContext(),
+      send: (message) => this.#send(message),
+      sendError: (id, error, path) => this.#sendError(id, error, path),
+    });
     const { options } = connection;
     if (announced) {
       options.clock.after(
         identifyWithinMs,
-        () => !this.#caller && connection.open && connection.slot.end(closeCodes.abuse, "no connection parameters"),
+        () => !this.#caller && connection.open && connection.end(closeCodes.abuse, "no connection parameters"),
       );
     } else {
       this.#authenticate(async () => connection.token);
@@ -60,7 +59,7 @@ export class TrpcSocket implements Protocol, Socket {
   }
 
   resume(): void {
-    for (const running of this.#subscriptions.values()) running?.resume();
+    this.#subscriptions.resume();
     this.#callNext();
   }
 
@@ -80,8 +79,7 @@ export class TrpcSocket implements Protocol, Socket {
   }
 
   closed(): void {
-    for (const running of this.#subscriptions.values()) running?.close();
-    this.#subscriptions.clear();
+    this.#subscriptions.close();
     this.#waiting.length = 0;
     this.#gone?.abort();
     for (const callback of this.#onClose?.values() ?? []) callback();
@@ -91,7 +89,7 @@ export class TrpcSocket implements Protocol, Socket {
   #readParams(message: unknown): void {
     if (!isObject(message) || message["method"] !== "connectionParams") {
       this.#sendError(null, new AppError("BAD_REQUEST", "Send the connection parameters first, as announced."));
-      this.#connection.slot.end(closeCodes.abuse, "no connection parameters");
+      this.#connection.end(closeCodes.abuse, "no connection parameters");
       return;
     }
     const { data } = message;
@@ -111,17 +109,18 @@ export class TrpcSocket implements Protocol, Socket {
    * token, for ever and without a reason. Where the fault is ours, it may come back.
    */
   #authenticate(read: () => Promise<string | undefined>): void {
-    const { options, slot } = this.#connection;
+    const connection = this.#connection;
+    const { options } = connection;
     const identify = async () => {
       const token = await read();
       const caller = token === undefined ? null : await options.services.tokens.verify(token);
-      slot.identify(caller);
+      connection.identify(caller);
       return caller;
     };
     this.#caller = identify();
     this.#caller.catch((error: unknown) => {
       const { code } = describeError(error);
-      if (code !== "UNAUTHORIZED" && code !== "BAD_REQUEST") slot.end(closeCodes.goingAway, "no token can be looked at");
+      if (code !== "UNAUTHORIZED" && code !== "BAD_REQUEST") connection.end(closeCodes.goingAway, "no token can be looked at");
     });
   }
 
@@ -150,9 +149,9 @@ export class TrpcSocket implements Protocol, Socket {
   #take(item: unknown): void {
     try {
       const frame = readFrame(item);
-      if (frame.method === "subscription.stop") this.#stop(frame.id);
+      if (frame.method === "subscription.stop") this.#subscriptions.stop(frame.id);
       else if (this.#isInUse(frame.id)) this.#sendError(frame.id, new AppError("BAD_REQUEST", "This id is in use already."), frame.path);
-      else if (frame.method === "subscription") this.#subscribe(frame);
+      else if (frame.method === "subscription") this.#subscriptions.start(frame);
       else this.#enqueue(frame);
     } catch (error) {
       this.#sendError(idOf(item), error);
@@ -215,79 +214,6 @@ export class TrpcSocket implements Protocol, Socket {
         retryAfterSeconds,
       };
     }
-  }
-
-  #subscribe(frame: SubscriptionFrame): void {
-    const { id, path } = frame;
-    const { options, requestId } = this.#connection;
-    if (this.#subscriptions.size >= options.limits.subscriptionsPerSocket)
-      return this.#sendError(
-        id,
-        new AppError("TOO_MANY_REQUESTS", "Too many subscriptions on this socket.", { retryAfterSeconds: 1 }),
-        path,
-      );
-    if (path !== "events") return void this.#iterate(frame);
-    this.#subscriptions.set(id, undefined);
-    this.#follow(frame).catch((error: unknown) => options.onError(error, requestId));
-  }
-
-  /** The procedure checks input and rights; the feed writes the rest. */
-  async #follow({ id, path, input }: SubscriptionFrame): Promise<void> {
-    const connection = this.#connection;
-    const { options } = connection;
-    let follow: Follow<unknown>;
-    try {
-      follow = (await callProcedure(path, await this.#createContext(), async () => input)) as Follow<unknown>;
-    } catch (error) {
-      if (this.#subscriptions.delete(id)) this.#sendError(id, error, path);
-      return;
-    }
-    if (!this.#subscriptions.has(id)) return;
-    this.#send({ id, result: { type: "started" } });
-    const { channels, cursor } = follow;
-    const opening = options.feeds.open(
-      { wire: trpcWire(id), sink: connection, channels, announce: true, address: connection.origin.address },
-      cursor,
-    );
-    // Where the log cannot be read the client is sent away: it comes back with its cursor, where after an error it would not.
-    const feed = await opening.catch((error: unknown) => {
-      connection.slot.end(closeCodes.goingAway, "no events to follow");
-      throw error;
-    });
-    if (this.#subscriptions.has(id) && connection.open) this.#subscriptions.set(id, feed);
-    else feed.close();
-  }
-
-  async #iterate({ id, jsonrpc, path, input }: SubscriptionFrame): Promise<void> {
-    const connection = this.#connection;
-    const iteration = new Iteration({
-      backlog: () => connection.backlog,
-      highWaterBytes: maxUnreadBytes,
-      send: (result) => {
-        if ("type" in result && result.type === "stopped") this.#subscriptions.delete(id);
-        this.#send({ id, jsonrpc, result });
-      },
-    });
-    this.#subscriptions.set(id, iteration);
-    try {
-      await iteration.run(async (signal) => {
-        if (definitions.get(path)?.type !== "subscription") throw new AppError("NOT_FOUND", `There is no subscription ${path}.`);
-        return callProcedure(path, await this.#createContext(), async () => input, signal);
-      });
-    } catch (error) {
-      this.#subscriptions.delete(id);
-      this.#sendError(id, error, path);
-    }
-  }
-
-  #stop(id: RpcId): void {
-    const running = this.#subscriptions.get(id);
-    if (!this.#subscriptions.has(id)) return;
-    running?.close();
-    // An iteration says by itself when it has ended; until then its id is in use.
-    if (running instanceof Iteration) return;
-    this.#subscriptions.delete(id);
-    this.#send({ id, result: { type: "stopped" } });
   }
 
   #send(message: unknown): void {

@@ -10,7 +10,7 @@ import { closeWithinMs, maxUnreadBytes } from "../../core/limits.ts";
 import type { Services } from "../../core/services.ts";
 import type { Target } from "../http/gate.ts";
 import type { Cors } from "../http/http.ts";
-import { type CloseCode, type Connections, closeCodes, type Slot } from "./connections.ts";
+import { type CloseCode, Connection, type Connections, closeCodes } from "./connections.ts";
 import { FrameRate } from "./frame-rate.ts";
 
 export interface SocketLimits {
@@ -42,7 +42,6 @@ export interface Upgrade {
   readonly origin: Origin;
   readonly requestId: string;
   readonly token: string | undefined;
-  readonly slot: Slot;
 }
 
 /** What an open WebSocket speaks. Methods, not listeners: a connection that is idle should cost little. */
@@ -56,12 +55,9 @@ export interface Protocol {
 const silence: Protocol = { receive() {}, resume() {}, closed() {} };
 
 /** One open WebSocket, whatever it speaks. */
-export class Connection implements Sink<Buffer> {
-  readonly origin: Origin;
-  readonly requestId: string;
+export class WebSocketConnection extends Connection implements Sink<Buffer> {
   /** The token of the URL or the header. */
   readonly token: string | undefined;
-  readonly slot: Slot;
   readonly options: SocketOptions;
   readonly #ws: WebSocket;
   readonly #socket: NetSocket;
@@ -76,14 +72,13 @@ export class Connection implements Sink<Buffer> {
   #stalledBeats = 0;
 
   constructor(ws: WebSocket, socket: NetSocket, upgrade: Upgrade, options: SocketOptions) {
+    super(options.connections, upgrade);
     this.#ws = ws;
     this.#socket = socket;
     this.options = options;
     this.#rate = new FrameRate(options.clock, options.limits.framesPerSecond);
-    this.origin = upgrade.origin;
-    this.requestId = upgrade.requestId;
     this.token = upgrade.token;
-    this.slot = upgrade.slot;
+    socket.on("close", () => this.leave());
     socket.on("drain", () => {
       if (ws.isPaused && !this.#held) ws.resume();
       this.#protocol.resume();
@@ -144,7 +139,7 @@ export class Connection implements Sink<Buffer> {
     this.end(closeCodes.tooSlow, "too slow");
   }
 
-  end(code: CloseCode, reason: string): void {
+  override end(code: CloseCode, reason: string): void {
     this.#ws.close(code, reason);
     // A reader that was too slow gets its time to read up to the close frame.
     if (code !== closeCodes.tooSlow) this.options.clock.after(closeWithinMs, () => this.#ws.terminate());
@@ -154,7 +149,7 @@ export class Connection implements Sink<Buffer> {
    * Once a heartbeat: a peer that has answered nothing since the last one is gone. Only one that cannot have seen the
    * ping, because other bytes wait before it, is given more time.
    */
-  beat(): void {
+  override beat(): void {
     const taken = this.#socket.bytesWritten - this.backlog;
     this.#stalledBeats = this.#alive || taken !== this.#taken ? 0 : this.#stalledBeats + 1;
     const stalled = this.backlog > 0;
