@@ -53,6 +53,8 @@ const postgresParameters: ReadonlySet<string> = new Set([
   ...["host", "port", "user", "password", "connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"],
   ...["ssl", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslnegotiation", "uselibpqcompat", "gssencmode"],
 ]);
+/** What the driver takes for `verify-full`, and warns of in several lines at each start. */
+const strictSslMode = /(?<=[?&]sslmode=)(?:prefer|require|verify-ca)(?=&|#|$)/;
 const sslModes: ReadonlySet<string> = new Set(["disable", "allow", "prefer", "require", "verify-ca", "verify-full", "no-verify"]);
 
 /** Whether every `%` begins an encoded byte, and none of them is a control character. */
@@ -89,7 +91,10 @@ const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
     return z.NEVER;
   }
   const wrong = wrongPartOf(url);
-  if (wrong === undefined) return { kind: "postgres", url: value };
+  if (wrong === undefined) {
+    const lenient = url.searchParams.get("uselibpqcompat") === "true";
+    return { kind: "postgres", url: lenient ? value : value.replace(strictSslMode, "verify-full") };
+  }
   context.addIssue(wrong);
   return z.NEVER;
 });

@@ -48,6 +48,13 @@ test.each([
     "postgres://app:100%25sure@db/chat?sslmode=verify-full",
     { kind: "postgres", url: "postgres://app:100%25sure@db/chat?sslmode=verify-full" },
   ],
+  // The driver means the same, and warns of it.
+  ["postgres://db/chat?sslmode=require", { kind: "postgres", url: "postgres://db/chat?sslmode=verify-full" }],
+  ["postgres://db/chat?port=1&sslmode=prefer&ssl=1", { kind: "postgres", url: "postgres://db/chat?port=1&sslmode=verify-full&ssl=1" }],
+  [
+    "postgres://db/chat?sslmode=require&uselibpqcompat=true",
+    { kind: "postgres", url: "postgres://db/chat?sslmode=require&uselibpqcompat=true" },
+  ],
   ["sqlite:./data/chat.db", { kind: "sqlite", path: "./data/chat.db" }],
   ["sqlite:/var/lib/keenchat.db", { kind: "sqlite", path: "/var/lib/keenchat.db" }],
 ])("DATABASE_URL %s is understood", (value, database) => {

@@ -41,6 +41,7 @@ test.each([
   ["a search_path that leads nowhere", "options=-c%20search_path%3Dnowhere", /search_path/],
   ["a parameter of a wrong value", "options=-c%20statement_timeout%3Dabc", /statement_timeout/],
   ["TLS where the server has none", "sslmode=no-verify", /SSL/],
+  ["verified TLS where the server has none", "sslmode=require", /SSL/],
 ])("%s stops the start with one line and exit code 78", { timeout }, async (_, search, reason) => {
   const url = Object.assign(new URL(postgresUrl), { search }).href;
   await using node = startProcess({ DATABASE_URL: url }, { command: [process.execPath, serverFile] });
