@@ -26,6 +26,7 @@ import type { Writer } from "./db/writer.ts";
 import { refreshPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession } from "./features/user/user.queries.ts";
+import { createTurns } from "./transports/calls/large-answers.ts";
 import { Cors, createRequestListener, type Exchange, send, sendJson } from "./transports/http/http.ts";
 import { OpenSockets } from "./transports/http/open-sockets.ts";
 import { createOriginReader, createTrust, peerAddress } from "./transports/http/origin.ts";
@@ -154,7 +155,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
   writer.onCommit((events) => events.some(({ name }) => name === blankEvents.name) && sweep.begin());
   const stopFollowing = database.shared ? followOtherNodes(log, writer, bus, clock) : () => {};
 
-  const services: Services = {
+  const services: Omit<Services, "inTurn"> = {
     clock,
     rules: config.rules,
     read,
@@ -189,7 +190,7 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
 
 /** What listens: both ports, and on them every wire, the documents and the web app. */
 async function openWires(config: Config, { clock, logger, webDirectory }: Given, core: Core): Promise<Keenchat> {
-  const { services, bus, log, writer, feeds, connections } = core;
+  const { bus, log, writer, feeds, connections } = core;
   const onError = onUnexpected(logger);
   let stopping = false;
   const draining = () => stopping;
@@ -202,6 +203,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   const serverUrls = (request: IncomingMessage) => (publicUrl === undefined ? [urlFor(request)] : [pathPrefix || "/", publicUrl]);
   const sockets = new OpenSockets(clock, originOf);
   const admit = (address: string) => sockets.admit(address);
+  const services: Services = { ...core.services, inTurn: createTurns(admit) };
   const reading = { headCursor: () => log.head.id, fresh: () => log.fresh(), admit };
   const build = await openBuild({
     directory: webDirectory,

@@ -35,6 +35,12 @@ export interface Tokens {
   sign(session: Pick<Caller, "session_id" | "user_id" | "expires_at">): Promise<string>;
 }
 
+/**
+ * Does work whose result may be as large as any answer, when it is the turn of the address that asked: a few at a time in all.
+ * @throws AppError where too many answers to the address have not been read.
+ */
+export type InTurn = <Result>(address: string, work: () => Promise<Result>, signal: AbortSignal | undefined) => Promise<Result>;
+
 /** What every procedure gets. */
 export interface Context {
   /** Null: nobody has signed in. */
@@ -51,6 +57,7 @@ export interface Context {
   readonly tokens: Tokens;
   readonly events: EventReader;
   readonly presence: Presence;
+  readonly inTurn: InTurn;
   /** Missing where each call comes on its own, over HTTP. */
   readonly socket?: Socket | undefined;
   readonly stream?: Stream | undefined;

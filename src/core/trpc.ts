@@ -11,6 +11,8 @@ import { nextRequestId } from "./random.ts";
 export interface Meta extends OpenApiMeta {
   /** Over HTTP a token has to be good. Not here: one that is not counts as none, or is not even looked at. */
   token?: "optional" | "ignored";
+  /** Its answer may be as large as any gets: it is made in a turn of its caller's address. */
+  large?: boolean;
   /** What REST answers beside 200, and which refusals a caller has to reckon with beyond those every operation shares. */
   rest?: {
     /** The status of success; 200 where it is missing. */

@@ -29,3 +29,8 @@ export function largestBacklog(): number {
 export function waitingConnections(): number {
   return [...sockets].filter(({ writableLength }) => writableLength > 0).length;
 }
+
+/** How many bytes wait now, for all clients together. */
+export function totalBacklog(): number {
+  return [...sockets].reduce((sum, { writableLength }) => sum + writableLength, 0);
+}

@@ -6,7 +6,7 @@ import { createTRPCClient, httpSubscriptionLink } from "@trpc/client";
 import { EventSource } from "eventsource";
 import { expect, test } from "vitest";
 import type { AppRouter } from "../../src/api.ts";
-import { largestBacklog, waitingConnections } from "../support/backlog.ts";
+import { largestBacklog, totalBacklog, waitingConnections } from "../support/backlog.ts";
 import { TestClock } from "../support/clock.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { startServer, type TestServer } from "../support/server.ts";
@@ -126,6 +126,51 @@ test("two hundred requests may wait on one connection; who sends more of them at
   await within(5_000, "the close", greedy.ended);
   expect(await statusOf(server, "/live")).toBe(200);
 });
+
+test("requests that came together are answered in turns, with room for others in between", async () => {
+  await using server = await startServer();
+  const greedy = await open(server);
+  let answers = 0;
+  greedy.setEncoding("latin1").on("data", (data: string) => {
+    answers += data.match(/HTTP\/1\.1 200/g)?.length ?? 0;
+  });
+  greedy.write("GET /live HTTP/1.1\r\nHost: a\r\n\r\n".repeat(150));
+  await once(greedy, "data");
+  expect(await statusOf(server, "/live")).toBe(200);
+  expect(answers).toBeLessThan(100);
+  greedy.destroy();
+});
+
+test("pages that one address asks for at once on many connections do not pile up, and keep nobody else waiting", async () => {
+  await using server = await startServer();
+  await fill(server);
+  const witness = await openPlain(server);
+  const calls = 20;
+  const paths = Array.from({ length: calls }, () => "message.list").join(",");
+  const stuck = await Promise.all(Array.from({ length: 60 }, () => open(server, { localAddress: "127.0.0.66" })));
+  let text = "";
+  for (const socket of stuck) {
+    socket.pause();
+    socket.setEncoding("latin1").on("data", (data: string) => {
+      text += data.match(/"TOO_MANY_REQUESTS"/g)?.join() ?? "";
+    });
+    socket.write(`GET /trpc/${paths}?batch=1 HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  }
+  const refused = async () => {
+    while ((await statusOf(server, "/message?limit=1", { localAddress: "127.0.0.66" })) !== 429) await witness.breathe();
+  };
+  await within(15_000, "the refusal", refused());
+  let before: number;
+  do {
+    before = totalBacklog();
+    await settle(witness);
+  } while (totalBacklog() > before);
+  expect(totalBacklog()).toBeLessThan(32 * 1024 * 1024);
+  expect(await statusOf(server, "/message?limit=1", { localAddress: "127.0.0.1" })).toBe(200);
+  for (const socket of stuck) socket.resume();
+  while (!text.includes("TOO_MANY_REQUESTS")) await witness.breathe();
+  for (const socket of stuck) socket.destroy();
+}, 30_000);
 
 test("an address with 16 MiB of unread answers gets no more of them; others do, and so does it once they are gone", async () => {
   const clock = new TestClock();

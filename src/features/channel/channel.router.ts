@@ -53,6 +53,7 @@ export const channelRouter = router({
   list: readProcedure
     .meta({
       openapi: { method: "GET", path: "/channel", tags: ["channel"], summary: "List channels, from the first, ascending." },
+      large: true,
       rest: { paged: true },
     })
     .input(z.object(forwardPage).prefault({}))

@@ -44,6 +44,7 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
         tags: ["event"],
         summary: "Events after a cursor, as a page; as a stream with `Accept: text/event-stream`.",
       },
+      large: true,
       rest: { errors: ["TOO_MANY_REQUESTS"] },
     })
     .input(

@@ -39,6 +39,7 @@ export const messageRouter = router({
         tags: ["message"],
         summary: "List messages: the newest, or those before or after one; always ascending.",
       },
+      large: true,
       rest: { paged: true },
     })
     .input(

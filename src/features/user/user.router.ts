@@ -68,6 +68,7 @@ export const userRouter = router({
   list: readProcedure
     .meta({
       openapi: { method: "GET", path: "/user", tags: ["user"], summary: "List users, from the first, ascending." },
+      large: true,
       rest: { paged: true },
     })
     .input(

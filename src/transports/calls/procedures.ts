@@ -75,7 +75,8 @@ export async function callProcedure(
   const definition = definitions.get(path);
   if (!definition) throw new AppError("NOT_FOUND", `There is no procedure ${path}.`);
   const { type, meta, middlewares } = definition;
-  const outcome = await take(middlewares, 0, meta, { path, type, ctx, getRawInput, input: undefined, signal, batchIndex: 0 });
+  const call = () => take(middlewares, 0, meta, { path, type, ctx, getRawInput, input: undefined, signal, batchIndex: 0 });
+  const outcome = await (meta?.large ? ctx.inTurn(ctx.origin.address, call, signal) : call());
   if (!outcome.ok) throw outcome.error;
   return outcome.data;
 }

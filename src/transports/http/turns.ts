@@ -21,7 +21,8 @@ export function takeTurn({ socket }: IncomingMessage, response: ServerResponse, 
     const waiting = socket.destroyed ? undefined : waitingOn.get(socket);
     const following = waiting?.shift();
     if (waiting?.length === 0) socket.resume();
-    if (following) following();
+    // In a later turn of the event loop: answers that are taken at once would follow each other without a turn for anybody else.
+    if (following) setImmediate(following);
     else waitingOn.delete(socket);
   };
   const waiting = waitingOn.get(socket);
