@@ -2,7 +2,7 @@
 import process from "node:process";
 import { ConfigError, configExitCode, readConfig } from "./src/config.ts";
 import { postgresOptions, sqliteOptions } from "./src/db/options.ts";
-import { holdSqliteFile } from "./src/db/sqlite-file.ts";
+import { holdSqliteFile } from "./src/db/sqlite/sqlite-file.ts";
 
 /** Keeps the file locked until the process ends. */
 let held: ReturnType<typeof holdSqliteFile> | undefined;

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { MikroORM } from "@mikro-orm/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { postgresOptions, sqliteOptions } from "../src/db/options.ts";
-import { openSqlite } from "../src/db/sqlite.ts";
+import { openSqlite } from "../src/db/sqlite/sqlite.ts";
 import { root } from "./support/copy.ts";
 import { createSqlite, databaseKinds, type TestDatabase } from "./support/database.ts";
 import { post, request, signUp } from "./support/http.ts";

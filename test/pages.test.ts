@@ -6,7 +6,7 @@ import { createKeenchatClient } from "../client/src/client.ts";
 import type { AppRouter } from "../src/api.ts";
 import { readPage } from "../src/core/paging.ts";
 import type { Param, Read } from "../src/core/transaction.ts";
-import { openSqlite } from "../src/db/sqlite.ts";
+import { openSqlite } from "../src/db/sqlite/sqlite.ts";
 import { createSqlite } from "./support/database.ts";
 import { type Answer, post, request, signUp } from "./support/http.ts";
 import { startServer, type TestServer } from "./support/server.ts";

@@ -6,9 +6,9 @@ import { EventLog } from "../core/events/log.ts";
 import { type Logger, onUnexpected } from "../core/logger.ts";
 import { randomTag } from "../core/random.ts";
 import type { Database } from "./database.ts";
-import { openPostgres } from "./postgres.ts";
+import { openPostgres } from "./postgres/postgres.ts";
 import { readSecret } from "./secret.ts";
-import { openMemory, openSqlite } from "./sqlite.ts";
+import { openMemory, openSqlite } from "./sqlite/sqlite.ts";
 import { Writer } from "./writer.ts";
 
 interface Given {

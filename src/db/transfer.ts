@@ -8,8 +8,8 @@ import { ConfigError, configExitCode, type DatabaseTarget, readConfig } from "..
 import type { Param, Read } from "../core/transaction.ts";
 import type { WriteConnection } from "./database.ts";
 import { entities } from "./entities.ts";
-import { openPostgres } from "./postgres.ts";
-import { openSqliteToRead } from "./sqlite.ts";
+import { openPostgres } from "./postgres/postgres.ts";
+import { openSqliteToRead } from "./sqlite/sqlite.ts";
 
 /** Few enough that the longest messages, too, go over a slow line within a statement's time. */
 const chunkRows = 100;

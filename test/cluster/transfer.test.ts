@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { entities } from "../../src/db/entities.ts";
-import { openSqlite } from "../../src/db/sqlite.ts";
+import { openSqlite } from "../../src/db/sqlite/sqlite.ts";
 import { createPostgres, createSqlite, postgresUrl, type TestDatabase } from "../support/database.ts";
 import { post, request, signUp } from "../support/http.ts";
 import { temporaryDirectory } from "../support/process.ts";

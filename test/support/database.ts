@@ -9,8 +9,8 @@ import { join } from "node:path";
 import process from "node:process";
 import BetterSqlite from "better-sqlite3";
 import pg from "pg";
-import { openPostgres } from "../../src/db/postgres.ts";
-import { openSqlite } from "../../src/db/sqlite.ts";
+import { openPostgres } from "../../src/db/postgres/postgres.ts";
+import { openSqlite } from "../../src/db/sqlite/sqlite.ts";
 import { leftOut, postgresUrl, redisUrl } from "./services.ts";
 
 export interface TestDatabase {

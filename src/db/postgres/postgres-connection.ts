@@ -1,7 +1,7 @@
 /** Owns one connection to PostgreSQL for as long as it lasts: pipelined, its statements prepared once, closed when it is silent for too long. */
 import process from "node:process";
 import pg from "pg";
-import type { Param } from "../core/transaction.ts";
+import type { Param } from "../../core/transaction.ts";
 import { LostError } from "./postgres-errors.ts";
 
 /** What a statement may be given: an array stands for a whole column of a set. */

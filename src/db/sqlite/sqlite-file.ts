@@ -2,7 +2,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import BetterSqlite, { type Database as Handle } from "better-sqlite3";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../../config.ts";
 import { refuseForeignLog } from "./sqlite-log.ts";
 
 /** A process that was just told to stop may have it for a moment. */

@@ -2,8 +2,8 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
-import { ConfigError } from "../config.ts";
-import { AppError } from "../core/errors.ts";
+import { ConfigError } from "../../config.ts";
+import { AppError } from "../../core/errors.ts";
 import { farewell } from "./farewell.ts";
 import { checkPostgres } from "./postgres-checks.ts";
 import { LostError } from "./postgres-errors.ts";

@@ -1,6 +1,6 @@
 /** Owns what is asked of a PostgreSQL before it is used: whether it, its database and the way to it are ones that Keenchat can work with. */
 import pg from "pg";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../../config.ts";
 
 const oldestVersion = 150_000;
 const connectMs = 2_000;

@@ -1,14 +1,14 @@
 /** Owns PostgreSQL: connections that read, and one that writes. */
 import { type EntityManager, MikroORM } from "@mikro-orm/postgresql";
 import pg from "pg";
-import { ConfigError } from "../config.ts";
-import type { Param } from "../core/transaction.ts";
-import { visible } from "../core/visible.ts";
-import type { Counter, Database, WriteConnection } from "./database.ts";
-import { EntityWrites } from "./entity-writes.ts";
+import { ConfigError } from "../../config.ts";
+import type { Param } from "../../core/transaction.ts";
+import { visible } from "../../core/visible.ts";
+import type { Counter, Database, WriteConnection } from "../database.ts";
+import { EntityWrites } from "../entity-writes.ts";
+import { postgresOptions } from "../options.ts";
 import { farewell } from "./farewell.ts";
 import { migrate } from "./migrate.ts";
-import { postgresOptions } from "./options.ts";
 import type { PostgresConnection, Value } from "./postgres-connection.ts";
 import { hopelessAnswer, toAppError } from "./postgres-errors.ts";
 import { PostgresLink } from "./postgres-link.ts";

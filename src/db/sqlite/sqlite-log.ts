@@ -4,7 +4,7 @@
  */
 import { type BigIntStats, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Database as Handle } from "better-sqlite3";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../../config.ts";
 
 /** SQLite's own measure. */
 const maxBytes = 4 * 1024 * 1024;

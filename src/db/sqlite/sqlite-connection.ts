@@ -1,12 +1,12 @@
 /** Owns what is done over one connection to SQLite: prepared statements, the writes of a transaction, and what its errors mean. */
 import type { EntityManager } from "@mikro-orm/sqlite";
 import type { Database as Handle, Statement } from "better-sqlite3";
-import { AppError } from "../core/errors.ts";
-import type { Param, Read } from "../core/transaction.ts";
-import { visible } from "../core/visible.ts";
-import type { Counter, WriteConnection } from "./database.ts";
-import { EntityWrites } from "./entity-writes.ts";
-import { causesOf } from "./error-causes.ts";
+import { AppError } from "../../core/errors.ts";
+import type { Param, Read } from "../../core/transaction.ts";
+import { visible } from "../../core/visible.ts";
+import type { Counter, WriteConnection } from "../database.ts";
+import { EntityWrites } from "../entity-writes.ts";
+import { causesOf } from "../error-causes.ts";
 
 /** SQLite's result codes that say "not now", not "never": the disk is full or fails, or somebody holds the file. */
 export const unavailable = /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN|CORRUPT|NOTADB|PROTOCOL|NOMEM)/;

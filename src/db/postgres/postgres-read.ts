@@ -1,6 +1,6 @@
 /** Owns reading from PostgreSQL: whom to ask of several connections, for how long, and when once more. */
-import type { Param, Read } from "../core/transaction.ts";
-import { TooLongError } from "./database.ts";
+import type { Param, Read } from "../../core/transaction.ts";
+import { TooLongError } from "../database.ts";
 import type { Result } from "./postgres-connection.ts";
 import { LostError, toAppError } from "./postgres-errors.ts";
 import { PostgresLink } from "./postgres-link.ts";

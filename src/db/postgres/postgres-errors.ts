@@ -1,8 +1,8 @@
 /** Owns what PostgreSQL's errors mean: away, busy, hopeless, or somebody's mistake. */
 import pg from "pg";
-import { AppError } from "../core/errors.ts";
-import { TooLongError } from "./database.ts";
-import { causesOf } from "./error-causes.ts";
+import { AppError } from "../../core/errors.ts";
+import { TooLongError } from "../database.ts";
+import { causesOf } from "../error-causes.ts";
 
 const statementTooLong = "57014";
 /**
