@@ -1,9 +1,8 @@
 /** Owns REST: a request becomes a procedure's input, its output an answer. What the paths are stands at the procedures. */
-import type { Origin } from "../../core/caller.ts";
 import type { Context } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
-import { createContext, type Services } from "../../core/services.ts";
-import { findCaller } from "../calls/caller.ts";
+import { createContext } from "../../core/services.ts";
+import { type AuthenticateOptions, authenticate } from "../calls/authenticate.ts";
 import { callProcedure } from "../calls/procedures.ts";
 import { prefersEventStream } from "../http/event-stream.ts";
 import { list, parseJson, readBody, readHeaderText, readJsonText, readToken, type Target } from "../http/gate.ts";
@@ -12,15 +11,7 @@ import { fromPath, fromQuery } from "../http/url-fields.ts";
 import { findRoutes, type Route } from "./routes.ts";
 import { type StreamOptions, streamEvents } from "./sse.ts";
 
-export interface RestOptions extends StreamOptions {
-  readonly services: Services;
-  readonly originOf: (request: Exchange["request"]) => Origin;
-  /** The cursor of the last committed event that this process knows. */
-  readonly headCursor: () => string;
-  /** Resolves once this process knows all that was committed before. */
-  readonly fresh: () => Promise<void>;
-  /** @throws AppError where too many answers wait to be read. */
-  readonly admit: (address: string) => void;
+export interface RestOptions extends StreamOptions, AuthenticateOptions {
   /** What a proxy takes away from the paths it passes on: `/chat`, or nothing. */
   readonly pathPrefix: string;
 }
@@ -99,10 +90,8 @@ function wantsStream(route: Route, { request }: Exchange): boolean {
 
 /** Answers requests to the documented paths. Resolves to false where the path is none of them. */
 export function createRest(options: RestOptions) {
-  const { services, originOf, headCursor, fresh, admit, pathPrefix } = options;
-
   return async (exchange: Exchange): Promise<boolean> => {
-    const { request, response, requestId, target } = exchange;
+    const { request, response, target } = exchange;
     const found = findRoutes(target.segments);
     if (found.length === 0) return false;
     const methods = found.map((route) => route.method);
@@ -114,24 +103,25 @@ export function createRest(options: RestOptions) {
     if (!route) throw methodNotAllowed(response, methods);
 
     exchange.operation = route.procedure;
-    const origin = originOf(request);
-    admit(origin.address);
     const reads = route.method === "GET";
-    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
-    const body = route.readsBody ? await readBody(request) : undefined;
-    const tokenOf = () => readToken(request, target.query);
-    const verify = (token: string) => services.tokens.verify(token, { fresh: reads });
-    const [caller] = await Promise.all([findCaller([route.procedure], tokenOf, verify), reads && fresh()]);
-    // Taken before anything is read: a reader that follows from here misses nothing that the answer does not hold.
-    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
-    const context = createContext(services, { caller, origin, requestId });
+    const { asked, body } = await authenticate(
+      exchange,
+      {
+        procedures: [route.procedure],
+        reads,
+        readToken: () => readToken(request, target.query),
+        readBody: async () => (route.readsBody ? await readBody(request) : undefined),
+      },
+      options,
+    );
+    const context = createContext(options.services, asked);
     if (wantsStream(route, exchange)) {
       await streamEvents(exchange, context, readInput(route, exchange, body), options);
       return true;
     }
     const signal = reads ? whileWaitedFor(response) : undefined;
     const output = await callProcedure(route.procedure, context, async () => readInput(route, exchange, body), signal);
-    sendSuccess(route, exchange, pathPrefix, context.reply, output);
+    sendSuccess(route, exchange, options.pathPrefix, context.reply, output);
     return true;
   };
 }

@@ -1,10 +1,9 @@
 /** Owns tRPC over HTTP: which calls a request makes, on whose behalf, and with what input. */
-import type { Origin } from "../../core/caller.ts";
 import type { Context } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import { maxBatchCalls } from "../../core/limits.ts";
-import { createContext, type Services } from "../../core/services.ts";
-import { findCaller } from "../calls/caller.ts";
+import { createContext } from "../../core/services.ts";
+import { type AuthenticateOptions, authenticate } from "../calls/authenticate.ts";
 import { definitions } from "../calls/procedures.ts";
 import { parseJson, readBody, readJsonText, readToken, single, type Target } from "../http/gate.ts";
 import { type Exchange, isPreflight, methodNotAllowed, send, sendError, sendOptions, whileWaitedFor } from "../http/http.ts";
@@ -13,14 +12,8 @@ import { answerCall, errorShape } from "./trpc-answer.ts";
 import { sendAnswer, sendBatch } from "./trpc-batch.ts";
 import { streamSubscription } from "./trpc-stream.ts";
 
-export interface TrpcHttpOptions {
-  readonly services: Services;
+export interface TrpcHttpOptions extends AuthenticateOptions {
   readonly connections: Connections;
-  readonly originOf: (request: Exchange["request"]) => Origin;
-  readonly headCursor: () => string;
-  readonly fresh: () => Promise<void>;
-  /** @throws AppError where too many answers wait to be read. */
-  readonly admit: (address: string) => void;
 }
 
 interface Call {
@@ -67,32 +60,36 @@ function readParamsToken(query: Target["query"]): string | undefined {
   return auth;
 }
 
-export function createTrpcHttp({ services, connections, originOf, headCursor, fresh, admit }: TrpcHttpOptions) {
-  function tokenOf({ request, target }: Exchange): string | undefined {
-    const fromRequest = readToken(request, target.query);
-    const fromParams = readParamsToken(target.query);
-    if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest)
-      throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
-    return fromRequest ?? fromParams;
-  }
+/** @throws AppError BAD_REQUEST where two tokens are given and differ. */
+function tokenOf({ request, target }: Exchange): string | undefined {
+  const fromRequest = readToken(request, target.query);
+  const fromParams = readParamsToken(target.query);
+  if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest)
+    throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
+  return fromRequest ?? fromParams;
+}
+
+export function createTrpcHttp(options: TrpcHttpOptions) {
+  const { services, connections, originOf } = options;
 
   async function serve(exchange: Exchange, path: string): Promise<void> {
-    const { request, response, requestId, target } = exchange;
+    const { request, response, target } = exchange;
     const call = readCall(target, path);
     exchange.operation = call.paths.length > 1 ? "batch" : definitions.has(path) ? path : "none";
     const methods = call.type === undefined ? ["GET", "POST"] : call.type === "mutation" ? ["POST"] : ["GET"];
     if (request.method === "OPTIONS") return sendOptions(exchange, methods);
     if (!methods.includes(request.method === "HEAD" ? "GET" : (request.method ?? ""))) throw methodNotAllowed(response, methods);
-    const origin = originOf(request);
-    admit(origin.address);
-    const reads = request.method !== "POST";
-    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
-    const body = request.method === "POST" ? ((await readBody(request)) ?? Buffer.alloc(0)) : undefined;
-    const text = body && readJsonText(request, body);
-    const verify = (token: string) => services.tokens.verify(token, { fresh: reads });
-    const [caller] = await Promise.all([findCaller(call.paths, () => tokenOf(exchange), verify), reads && fresh()]);
-    if (reads) response.setHeader("X-Keenchat-Cursor", headCursor());
-    const asked = { caller, origin, requestId };
+    const posts = request.method === "POST";
+    const { asked, body: text } = await authenticate(
+      exchange,
+      {
+        procedures: call.paths,
+        reads: !posts,
+        readToken: () => tokenOf(exchange),
+        readBody: async () => (posts ? readJsonText(request, (await readBody(request)) ?? Buffer.alloc(0)) : undefined),
+      },
+      options,
+    );
     const input = text ?? single(target.query, "input");
     if (request.method === "HEAD") send(response, 204);
     else if (call.type === "subscription") await streamSubscription(exchange, path, asked, { services, connections });
