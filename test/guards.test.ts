@@ -1,6 +1,6 @@
 /** Each guard of `npm run check` is seen to pass on the repository as it is, and to fail on a fault planted in a copy of it. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, expect, test } from "vitest";
@@ -171,4 +171,11 @@ describe("the repository knows of no machine", () => {
 
 test("a published path never points to the host it was installed from", () => {
   expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toMatch(/"resolved": "http/);
+});
+
+test("each text of an error is written once", () => {
+  const sources = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
+  const texts = sources.flatMap((source) => [...source.matchAll(/AppError\(\s*"\w+",\s*(["'`].*?["'`])[,)]/g)].map(([, text]) => text));
+  expect(texts.length).toBeGreaterThan(50);
+  expect(texts.filter((text, index) => texts.indexOf(text) !== index)).toEqual([]);
 });

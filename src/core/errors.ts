@@ -36,6 +36,10 @@ export function tooManyConnections(): AppError {
   return new AppError("TOO_MANY_REQUESTS", "Too many connections from this address.", { retryAfterSeconds: 10 });
 }
 
+export function serverStopping(): AppError {
+  return new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });
+}
+
 export function invalidToken(cause?: unknown): AppError {
   return new AppError("UNAUTHORIZED", "The auth token is not valid.", { cause });
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { AppError, describeError, tooManyConnections } from "../core/errors.ts";
+import { AppError, describeError, serverStopping, tooManyConnections } from "../core/errors.ts";
 import { maxBodyBytes, maxFrameFragments } from "../core/limits.ts";
 import { nextRequestId } from "../core/random.ts";
 import { checkHost, parseTarget, readToken, type Target } from "./http/gate.ts";
@@ -73,7 +73,7 @@ export function createWebSockets(options: WebSocketOptions) {
 
   /** Undefined where the socket is Socket.IO's. */
   function admit(request: IncomingMessage, requestId: string): Upgrade | undefined {
-    if (draining()) throw new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });
+    if (draining()) throw serverStopping();
     checkHost(request);
     if (!cors.allows(request.headers.origin)) throw new AppError("FORBIDDEN", "This origin may not open sockets here.");
     const target = parseTarget(request.url ?? "/");

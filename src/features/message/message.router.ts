@@ -24,9 +24,13 @@ const putMessage = loggedEvent("put message", Message, "A message was changed.")
 const deleteMessage = loggedEvent("delete message", z.object({ id: Id, channel_id: Id }), "A message was removed.");
 export const messageEvents = [postMessages.event, putMessage, deleteMessage] as const;
 
+function noSuchMessage(): AppError {
+  return new AppError("NOT_FOUND", "There is no such message.");
+}
+
 async function find(read: Read, id: number): Promise<Message> {
   const message = await readResource(read, Message, "message", id);
-  if (!message) throw new AppError("NOT_FOUND", "There is no such message.");
+  if (!message) throw noSuchMessage();
   return message;
 }
 

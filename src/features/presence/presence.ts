@@ -1,12 +1,12 @@
 /** Owns who is in which channel and who is typing: the open sockets of this node and what the other nodes report; nothing is stored. */
 import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
-import { AppError } from "../../core/errors.ts";
 import type { Ephemeral } from "../../core/events/ephemerals.ts";
 import { crowdPauseMs, crowdUsers, lingerMs, movementPauseMs, moves, renewalMs, settleBeyondMovesMs } from "../../core/limits.ts";
 import type { Peers } from "../../core/peers.ts";
 import type { Presence } from "../../core/presence.ts";
 import { RecentIds } from "../../core/recent-ids.ts";
+import { noSuchChannel } from "../channel/channel.queries.ts";
 import { Pace } from "./pace.ts";
 import { presenceEvents } from "./presence.events.ts";
 import { PresenceNodes, type Rooms } from "./presence.nodes.ts";
@@ -170,7 +170,7 @@ export class ChannelPresence implements Presence, Rooms {
   }
 
   #requireOpen(channelId: number): void {
-    if (this.#closed.has(channelId)) throw new AppError("NOT_FOUND", "There is no such channel.");
+    if (this.#closed.has(channelId)) throw noSuchChannel();
   }
 
   #keep(room: Room, node: string, users: Set<number>): void {

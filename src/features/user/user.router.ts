@@ -38,6 +38,10 @@ const User = z.object({ id: Id, username: z.string().meta({ examples: ["ann"] })
 export const userEvents = [loggedEvent("post user", User, "A user was made.")] as const;
 const [postUser] = userEvents;
 
+function noSuchUser(): AppError {
+  return new AppError("NOT_FOUND", "There is no such user.");
+}
+
 function isAdminsName({ rules: { admin } }: Context, username: string): boolean {
   return admin !== undefined && usernameKey(admin) === usernameKey(username);
 }
@@ -91,7 +95,7 @@ export const userRouter = router({
     .output(User)
     .query(async ({ ctx, input }) => {
       const user = await readResource(ctx.read, User, "user", input.id);
-      if (!user) throw new AppError("NOT_FOUND", "There is no such user.");
+      if (!user) throw noSuchUser();
       return user;
     }),
 

@@ -23,6 +23,11 @@ export const definitions: ReadonlyMap<string, ProcedureDefinition> = new Map(
   ]),
 );
 
+/** `kind`: what the name was to be. */
+export function noSuchProcedure(path: string, kind: ProcedureDefinition["type"] | "procedure" = "procedure"): AppError {
+  return new AppError("NOT_FOUND", `There is no ${kind} ${path}.`);
+}
+
 interface Call {
   readonly path: string;
   readonly type: ProcedureDefinition["type"];
@@ -73,7 +78,7 @@ export async function callProcedure(
   signal?: AbortSignal,
 ): Promise<unknown> {
   const definition = definitions.get(path);
-  if (!definition) throw new AppError("NOT_FOUND", `There is no procedure ${path}.`);
+  if (!definition) throw noSuchProcedure(path);
   const { type, meta, middlewares } = definition;
   const call = () => take(middlewares, 0, meta, { path, type, ctx, getRawInput, input: undefined, signal, batchIndex: 0 });
   const outcome = await (meta?.large ? ctx.inTurn(ctx.origin.address, call, signal) : call());

@@ -3,7 +3,7 @@
  * the rest is `refusal.ts`'s.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { AppError, describeError, type ErrorDescription, toErrorBody } from "../../core/errors.ts";
+import { AppError, describeError, type ErrorDescription, serverStopping, toErrorBody } from "../../core/errors.ts";
 import { nextRequestId } from "../../core/random.ts";
 import { endStreamForNow } from "./event-stream.ts";
 import { checkHost, parseTarget, type Target } from "./gate.ts";
@@ -176,7 +176,7 @@ export function createRequestListener({ cors, handle, onError, draining, onAnswe
     response.setHeader("Cache-Control", "no-store");
     if (draining()) {
       response.setHeader("Connection", "close");
-      throw new AppError("SERVICE_UNAVAILABLE", "The server is stopping.", { retryAfterSeconds: 1 });
+      throw serverStopping();
     }
     checkHost(request);
     if (request.method === "OPTIONS" && request.url === "*") {

@@ -10,6 +10,7 @@ import { type Exchange, isPreflight, methodNotAllowed, send, sendError, sendOpti
 import type { Connections } from "../socket/connections.ts";
 import { answerCall, errorShape } from "./trpc-answer.ts";
 import { sendAnswer, sendBatch } from "./trpc-batch.ts";
+import { authParameterDiffers, authParameterNoToken, batchTooLong } from "./trpc-errors.ts";
 import { streamSubscription } from "./trpc-stream.ts";
 
 export interface TrpcHttpOptions extends AuthenticateOptions {
@@ -26,7 +27,7 @@ interface Call {
 function readCall({ query }: Target, path: string): Call {
   const batched = single(query, "batch") === "1";
   const paths = batched ? path.split(",") : [path];
-  if (paths.length > maxBatchCalls) throw new AppError("BAD_REQUEST", `A batch has at most ${maxBatchCalls} calls.`);
+  if (paths.length > maxBatchCalls) throw batchTooLong();
   const types = new Set(paths.flatMap((name) => definitions.get(name)?.type ?? []));
   if (types.size > 1) throw new AppError("BAD_REQUEST", "Queries and mutations cannot stand in one batch.");
   const [type] = types;
@@ -56,7 +57,7 @@ function readParamsToken(query: Target["query"]): string | undefined {
   const params = parseJson(text, "parameter connectionParams");
   const auth = typeof params === "object" && params !== null && Object.hasOwn(params, "auth") && (params as { auth: unknown }).auth;
   if (auth === false || auth === null || auth === undefined) return undefined;
-  if (typeof auth !== "string") throw new AppError("BAD_REQUEST", "The connection parameter auth must be a token.");
+  if (typeof auth !== "string") throw authParameterNoToken();
   return auth;
 }
 
@@ -64,8 +65,7 @@ function readParamsToken(query: Target["query"]): string | undefined {
 function tokenOf({ request, target }: Exchange): string | undefined {
   const fromRequest = readToken(request, target.query);
   const fromParams = readParamsToken(target.query);
-  if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest)
-    throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
+  if (fromRequest !== undefined && fromParams !== undefined && fromParams !== fromRequest) throw authParameterDiffers();
   return fromRequest ?? fromParams;
 }
 

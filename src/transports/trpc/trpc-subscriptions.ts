@@ -4,7 +4,7 @@ import { AppError } from "../../core/errors.ts";
 import type { Follow } from "../../core/events/follow.ts";
 import { trpcWire } from "../../core/events/wires.ts";
 import { maxUnreadBytes } from "../../core/limits.ts";
-import { callProcedure, definitions } from "../calls/procedures.ts";
+import { callProcedure, definitions, noSuchProcedure } from "../calls/procedures.ts";
 import { closeCodes } from "../socket/connections.ts";
 import type { WebSocketConnection } from "../socket/websocket-connection.ts";
 import type { RpcId, SubscriptionFrame } from "./trpc-frames.ts";
@@ -108,7 +108,7 @@ export class Subscriptions {
     this.#running.set(id, iteration);
     try {
       await iteration.run(async (signal) => {
-        if (definitions.get(path)?.type !== "subscription") throw new AppError("NOT_FOUND", `There is no subscription ${path}.`);
+        if (definitions.get(path)?.type !== "subscription") throw noSuchProcedure(path, "subscription");
         return callProcedure(path, await createContext(), async () => input, signal);
       });
     } catch (error) {

@@ -7,10 +7,11 @@ import { identifyWithinMs, maxBatchCalls, maxQueriesAtOnce, maxUnreadBytes } fro
 import type { Socket } from "../../core/presence.ts";
 import { createContext } from "../../core/services.ts";
 import { CallWindow } from "../calls/call-window.ts";
-import { definitions } from "../calls/procedures.ts";
+import { definitions, noSuchProcedure } from "../calls/procedures.ts";
 import { closeCodes } from "../socket/connections.ts";
 import type { Protocol, WebSocketConnection } from "../socket/websocket-connection.ts";
 import { type Answer, answerCall, errorShape } from "./trpc-answer.ts";
+import { authParameterDiffers, authParameterNoToken, batchTooLong } from "./trpc-errors.ts";
 import { type CallFrame, idOf, isObject, type RpcId, readFrame } from "./trpc-frames.ts";
 import { Subscriptions } from "./trpc-subscriptions.ts";
 
@@ -96,10 +97,8 @@ export class TrpcSocket implements Protocol, Socket {
     const auth = isObject(data) ? data["auth"] : undefined;
     const { token } = this.#connection;
     this.#authenticate(async () => {
-      if (auth !== undefined && auth !== null && typeof auth !== "string")
-        throw new AppError("BAD_REQUEST", "The connection parameter auth must be a token.");
-      if (token !== undefined && auth && auth !== token)
-        throw new AppError("BAD_REQUEST", "The connection parameter auth and the request's token differ.");
+      if (auth !== undefined && auth !== null && typeof auth !== "string") throw authParameterNoToken();
+      if (token !== undefined && auth && auth !== token) throw authParameterDiffers();
       return auth || token;
     });
   }
@@ -140,7 +139,7 @@ export class TrpcSocket implements Protocol, Socket {
       for (const frame of frames) this.#take(frame);
       return;
     }
-    const error = new AppError("BAD_REQUEST", `A batch has at most ${maxBatchCalls} calls.`);
+    const error = batchTooLong();
     const ids = new Set(frames.map(idOf).filter((id) => id !== null));
     if (ids.size === 0) this.#sendError(null, error);
     for (const id of ids) if (!this.#isInUse(id)) this.#sendError(id, error);
@@ -204,7 +203,7 @@ export class TrpcSocket implements Protocol, Socket {
   async #answer({ method, path, input }: Pick<CallFrame, "method" | "path" | "input">, signal: AbortSignal): Promise<Answer> {
     try {
       this.#connection.options.admit(this.#connection.origin.address);
-      if (definitions.get(path)?.type !== method) throw new AppError("NOT_FOUND", `There is no ${method} ${path}.`);
+      if (definitions.get(path)?.type !== method) throw noSuchProcedure(path, method);
       return await answerCall({ path, type: method, context: await this.#createContext(), getRawInput: async () => input, signal });
     } catch (error) {
       const { status, retryAfterSeconds } = describeError(error);
