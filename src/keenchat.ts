@@ -1,17 +1,13 @@
 /** The composition root: everything the server is made of, put together in one place. */
 
-import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { fileURLToPath } from "node:url";
-import { MemoryBuses } from "./bus/memory.ts";
-import { openRedisBus } from "./bus/redis.ts";
+import { openBus } from "./bus/open.ts";
 import type { Config } from "./config.ts";
-import type { Bus } from "./core/bus.ts";
 import { type Clock, systemClock } from "./core/clock.ts";
 import { AppError } from "./core/errors.ts";
 import { Feeds } from "./core/events/feeds.ts";
-import { blankEvents, endSession } from "./core/events/internal.ts";
-import type { EventLog } from "./core/events/log.ts";
+import { followOtherNodes } from "./core/events/other-nodes.ts";
 import { createEventReader } from "./core/events/reader.ts";
 import { type Logger, onUnexpected } from "./core/logger.ts";
 import { Argon2Passwords } from "./core/passwords.ts";
@@ -22,8 +18,7 @@ import { TooLongError } from "./db/database.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { openStore, type Store } from "./db/store.ts";
 import { Sweep } from "./db/sweep.ts";
-import type { Writer } from "./db/writer.ts";
-import { refreshPage } from "./features/event/event.router.ts";
+import { announceNewPage } from "./features/event/event.router.ts";
 import { ChannelPresence } from "./features/presence/presence.ts";
 import { findSession } from "./features/user/user.queries.ts";
 import { createTurns } from "./transports/calls/large-answers.ts";
@@ -66,37 +61,11 @@ export interface Overrides {
 }
 
 const drainMs = 10_000;
-const followMs = 1_000;
 const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
 
 function hostForUrl(host: string | undefined): string {
   if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
   return host.includes(":") ? `[${host}]` : host;
-}
-
-/** The nodes of one installation have one secret, and nobody else has it. */
-async function openBus({ redisUrl }: Config, secret: string, clock: Clock, logger: Logger): Promise<Bus> {
-  const onError = (error: unknown) => logger.error({ err: error }, "a message of another node could not be read");
-  if (redisUrl === undefined) return new MemoryBuses().join(onError);
-  const channel = `keenchat:${createHash("sha256").update(`bus ${secret}`).digest("base64url").slice(0, 22)}`;
-  const onState = (carries: boolean, reason?: string) => {
-    if (carries) logger.info({ redis: true }, "Redis carries");
-    else logger.warn({ redis: false, reason }, "Redis is away: other nodes are followed once a second");
-  };
-  return openRedisBus({ url: redisUrl, channel, clock, onError, onState });
-}
-
-/** A node rings when it has committed; whatever rings, or does not, what was written elsewhere is seen within a second. */
-function followOtherNodes(log: EventLog, writer: Writer, bus: Bus, clock: Clock): () => void {
-  const topic = "head";
-  const look = () => void log.fresh().catch(() => {});
-  writer.onCommit((events) => bus.publish(topic, String(events.at(-1)?.seq)));
-  const unsubscribe = bus.subscribe(topic, (seq) => Number(seq) > log.head.seq && look());
-  const stopPolling = clock.every(followMs, look);
-  return () => {
-    unsubscribe();
-    stopPolling();
-  };
 }
 
 export async function startKeenchat(config: Config, logger: Logger, overrides: Overrides = {}): Promise<Keenchat> {
@@ -126,24 +95,15 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
   const bus = await openBus(config, secret, clock, logger);
   const peers = new Peers(bus, clock, node);
   const findCaller = (sessionId: number) => findSession(read, config.rules, sessionId);
-  const tokens = new SessionTokens(secret, clock, findCaller, () => log.fresh());
+  const tokens = new SessionTokens(secret, clock, findCaller, log);
   const addresses = new Addresses(config.limits.socketsPerAddress, peers);
-  const connections = new Connections(clock, addresses, (sessionId) => tokens.hasEnded(sessionId));
-  // In the next turn: a client that signs out over the socket that this ends gets its answer first.
-  tokens.onEnd((sessionId) => setImmediate(() => connections.endSession(sessionId)));
+  const connections = new Connections(clock, addresses, tokens);
   log.onNewHistory(() => {
     tokens.forget();
     presence.forget();
     connections.endAll();
   });
-  const presence = new ChannelPresence(clock, (key, ephemeral) => feeds.announce(key, ephemeral), bus, peers);
-  log.subscribe((events) => {
-    for (const event of events) {
-      if (event.name === endSession.name && event.internal !== undefined)
-        tokens.end(endSession.data.parse(JSON.parse(event.internal)).session_id);
-      if (event.name === "delete channel" && event.channel_id !== null) presence.closeChannel(event.channel_id);
-    }
-  });
+  const presence = new ChannelPresence({ clock, feeds, log, bus, peers });
   // The next round, a minute later, makes up for one that finds the database away or too slow.
   const onMissedRound = (error: unknown) =>
     error instanceof AppError && !(error instanceof TooLongError)
@@ -151,8 +111,6 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
       : onError(error);
   const stopRetention = startRetention({ read, log, writer, clock, nodes: () => peers.size, onError: onMissedRound }, retention);
   const sweep = new Sweep({ read, writer, clock, onError: onMissedRound });
-  // The node that removed something sweeps it; the others would only do the same once more.
-  writer.onCommit((events) => events.some(({ name }) => name === blankEvents.name) && sweep.begin());
   const stopFollowing = database.shared ? followOtherNodes(log, writer, bus, clock) : () => {};
 
   const services: Omit<Services, "inTurn"> = {
@@ -212,7 +170,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
       if (name === page) return adaptWebPage(html, config.rules.signUp);
       return name.startsWith("docs/") ? adaptDocsPage(html, pathPrefix) : html;
     },
-    onChange: () => feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channel_id: null }),
+    onChange: () => announceNewPage(feeds),
     onError,
   });
   const socketOptions = { services, feeds, connections, clock, cors, limits: config.limits, originOf, draining, admit, onError };

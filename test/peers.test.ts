@@ -92,7 +92,13 @@ describe("who is on another node", () => {
       if (kind === "ask" && of !== "*") asked.push(of);
     });
     const ours = join();
-    const presence = new ChannelPresence(clock, ignore, ours, new Peers(ours, clock, "ours"));
+    const presence = new ChannelPresence({
+      clock,
+      feeds: { announce: ignore },
+      log: { subscribe: ignore },
+      bus: ours,
+      peers: new Peers(ours, clock, "ours"),
+    });
     await settle();
     const say = async (message: object) => {
       bus.publish("presence", JSON.stringify({ node, ...message }));

@@ -4,6 +4,8 @@ import type { Caller } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import type { Tokens } from "./context.ts";
 import { invalidToken } from "./errors.ts";
+import { endSession, readInternal } from "./events/internal.ts";
+import type { EventLog } from "./events/log.ts";
 import { maxTokenCharacters } from "./limits.ts";
 import { RecentIds } from "./recent-ids.ts";
 
@@ -24,19 +26,25 @@ export class SessionTokens implements Tokens {
   readonly #key: Uint8Array;
   readonly #clock: Clock;
   readonly #findSession: FindSession;
-  readonly #fresh: () => Promise<void>;
+  readonly #log: EventLog;
   readonly #remembered = new Map<string, Caller>();
   readonly #tokenOf = new Map<number, string>();
   /** Sessions that ended while somebody may still be looking them up. */
   readonly #ended = new RecentIds(maxRemembered);
   readonly #listeners = new Set<(sessionId: number) => void>();
 
-  /** `fresh` resolves once every session end that was committed before is known here. */
-  constructor(secret: string, clock: Clock, findSession: FindSession, fresh: () => Promise<void>) {
+  /** Sessions end by an event of the log, on this node or on another one. */
+  constructor(secret: string, clock: Clock, findSession: FindSession, log: EventLog) {
     this.#key = new TextEncoder().encode(secret);
     this.#clock = clock;
     this.#findSession = findSession;
-    this.#fresh = fresh;
+    this.#log = log;
+    log.subscribe((events) => {
+      for (const event of events) {
+        const ended = readInternal(endSession, event);
+        if (ended) this.#end(ended.session_id);
+      }
+    });
   }
 
   sign(session: Session): Promise<string> {
@@ -48,14 +56,14 @@ export class SessionTokens implements Tokens {
    * @throws AppError UNAUTHORIZED for anything but a good token of a session that lasts.
    */
   async verify(token: string, { fresh = true } = {}): Promise<Caller> {
-    if (fresh && this.#remembered.has(token)) await this.#fresh();
+    if (fresh && this.#remembered.has(token)) await this.#log.fresh();
     const caller = this.#remembered.get(token) ?? (await this.#look(token));
     if (caller.expires_at <= this.#clock.now()) throw invalidToken();
     return caller;
   }
 
   /** Ends a session here and now: its token is refused from the next request on, and `onEnd` is told. */
-  end(sessionId: number): void {
+  #end(sessionId: number): void {
     this.#forgetSession(sessionId);
     this.#ended.add(sessionId);
     for (const listener of this.#listeners) listener(sessionId);

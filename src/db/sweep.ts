@@ -1,5 +1,6 @@
 /** Owns what is left of removed channels and messages: `core/visible.ts` hides it, and here it goes, a little at a time, so that nobody waits. */
 import type { Clock } from "../core/clock.ts";
+import { blankEvents } from "../core/events/internal.ts";
 import type { Read } from "../core/transaction.ts";
 import type { Writer } from "./writer.ts";
 
@@ -31,12 +32,14 @@ export class Sweep {
   /** Begins at once, and looks again once a minute. Nodes that sweep the same channel only find less to do. */
   constructor(options: SweepOptions) {
     this.#options = options;
-    this.#stopRounds = options.clock.every(periodMs, () => this.begin());
-    this.begin();
+    this.#stopRounds = options.clock.every(periodMs, () => this.#begin());
+    // The node that removed something sweeps it; the others would only do the same once more.
+    options.writer.onCommit((events) => events.some(({ name }) => name === blankEvents.name) && this.#begin());
+    this.#begin();
   }
 
   /** Sweeps what was removed until now; what cannot be done now is left to the next round. */
-  begin(): void {
+  #begin(): void {
     this.#wanted = true;
     this.#running ??= this.#run();
   }

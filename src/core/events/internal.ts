@@ -1,6 +1,6 @@
 /** Events that travel in the log but never reach a client: what one node has to tell the others. */
 import { z } from "zod";
-import { loggedEvent } from "./event.ts";
+import { type EventDefinition, loggedEvent } from "./event.ts";
 
 /** A session ended before its time; every node stops believing its token. */
 export const endSession = loggedEvent("end session", z.object({ session_id: z.int() }), "A session ended.");
@@ -17,4 +17,12 @@ const internalNames: ReadonlySet<string> = new Set(["origin", endSession.name, b
 /** Whether events of this name are for servers only. `origin` is the position before the first event. */
 export function isInternal(name: string): boolean {
   return internalNames.has(name);
+}
+
+/** The data of an event, where it is of this definition. */
+export function readInternal<Data extends z.ZodType>(
+  definition: EventDefinition<string, Data>,
+  { name, internal }: { readonly name: string; readonly internal?: string },
+): z.output<Data> | undefined {
+  return name === definition.name && internal !== undefined ? definition.data.parse(JSON.parse(internal)) : undefined;
 }

@@ -2,7 +2,7 @@
 import type { z } from "zod";
 import type { Read } from "../transaction.ts";
 import { parseCursor, toCursor } from "./cursor.ts";
-import { blankEvents, isInternal } from "./internal.ts";
+import { blankEvents, isInternal, readInternal } from "./internal.ts";
 import { type EventRecord, readPiece } from "./records.ts";
 
 /** One position of the log. */
@@ -179,7 +179,8 @@ export class EventLog {
     const last = events.at(-1);
     if (!last) return;
     for (const event of events) {
-      if (event.name === blankEvents.name && event.internal !== undefined) this.#blank(blankEvents.data.parse(JSON.parse(event.internal)));
+      const subject = readInternal(blankEvents, event);
+      if (subject) this.#blank(subject);
       this.#ring.push(event);
       this.#ringBytes += ringSize(event);
     }

@@ -10,7 +10,7 @@ import { forwardPage, Id, text } from "../../core/schema.ts";
 import type { Read } from "../../core/transaction.ts";
 import { readProcedure, router, signedInProcedure } from "../../core/trpc.ts";
 import { ChannelEntity, RemovedChannelEntity } from "./channel.entity.ts";
-import { noSuchChannel } from "./channel.queries.ts";
+import { deleteChannel, noSuchChannel } from "./channel.queries.ts";
 
 const Title = text(1, maxTitleCharacters, { blank: false }).meta({
   description: `1 to ${maxTitleCharacters} characters, not blank.`,
@@ -32,9 +32,9 @@ export const Channel = z
 export const channelEvents = [
   loggedEvent("post channel", Channel, "A channel was made."),
   loggedEvent("put channel", Channel, "A channel was changed."),
-  loggedEvent("delete channel", z.object({ id: Id }), "A channel was removed, and its messages with it."),
+  deleteChannel,
 ] as const;
-const [postChannel, putChannel, deleteChannel] = channelEvents;
+const [postChannel, putChannel] = channelEvents;
 
 async function find(read: Read, id: number): Promise<z.infer<typeof Channel>> {
   const channel = await readResource(read, Channel, "channel", id);

@@ -3,11 +3,17 @@ import type { TrackedEnvelope } from "@trpc/server";
 import { z } from "zod";
 import type { EventDefinition, EventUnion } from "../../core/events/event.ts";
 import { ephemeralEvent, positionEvent } from "../../core/events/event.ts";
+import type { Feeds } from "../../core/events/feeds.ts";
 import { maxFilterChannels } from "../../core/limits.ts";
 import { Cursor, Id, Limit } from "../../core/schema.ts";
 import { readProcedure, router } from "../../core/trpc.ts";
 
-export const refreshPage = ephemeralEvent("refresh page", z.null(), "The served web app changed.");
+const refreshPage = ephemeralEvent("refresh page", z.null(), "The served web app changed.");
+
+/** Tells every reader that the served web app has changed. */
+export function announceNewPage(feeds: Pick<Feeds, "announce">): void {
+  feeds.announce(refreshPage.name, { name: refreshPage.name, payload: "null", channel_id: null });
+}
 
 /** What the stream says of itself. `ready` and `resync` carry an id too: the cursor they name. */
 export const streamEvents = [

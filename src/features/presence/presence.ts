@@ -1,12 +1,13 @@
 /** Owns who is in which channel and who is typing: the open sockets of this node and what the other nodes report; nothing is stored. */
 import type { Bus } from "../../core/bus.ts";
 import type { Clock } from "../../core/clock.ts";
-import type { Ephemeral } from "../../core/events/ephemerals.ts";
+import type { Feeds } from "../../core/events/feeds.ts";
+import type { EventLog } from "../../core/events/log.ts";
 import { crowdPauseMs, crowdUsers, lingerMs, movementPauseMs, moves, renewalMs, settleBeyondMovesMs } from "../../core/limits.ts";
 import type { Peers } from "../../core/peers.ts";
 import type { Presence } from "../../core/presence.ts";
 import { RecentIds } from "../../core/recent-ids.ts";
-import { noSuchChannel } from "../channel/channel.queries.ts";
+import { deleteChannel, noSuchChannel } from "../channel/channel.queries.ts";
 import { Pace } from "./pace.ts";
 import { presenceEvents } from "./presence.events.ts";
 import { PresenceNodes, type Rooms } from "./presence.nodes.ts";
@@ -17,8 +18,13 @@ const [channelMovement, startTyping, stopTyping] = presenceEvents;
 /** Changes that come together are announced together. */
 const settleMs = 20;
 
-/** Sends an event of the moment to everyone who may see it; `key` names the state it replaces. */
-export type Announce = (key: string, ephemeral: Ephemeral) => void;
+export interface PresenceOptions {
+  readonly clock: Clock;
+  readonly feeds: Pick<Feeds, "announce">;
+  readonly log: Pick<EventLog, "subscribe">;
+  readonly bus: Bus;
+  readonly peers: Peers;
+}
 
 function movement(channelId: number, users: readonly number[]): string {
   return JSON.stringify({ channel_id: channelId, users });
@@ -52,7 +58,7 @@ class Room {
 
 export class ChannelPresence implements Presence, Rooms {
   readonly #clock: Clock;
-  readonly #announce: Announce;
+  readonly #feeds: PresenceOptions["feeds"];
   readonly #rooms = new Map<number, Room>();
   readonly #typing: Typing;
   readonly #pace: Pace;
@@ -60,14 +66,17 @@ export class ChannelPresence implements Presence, Rooms {
   readonly #closed = new RecentIds(1_000);
   readonly #nodes: PresenceNodes;
 
-  constructor(clock: Clock, announce: Announce, bus: Bus, peers: Peers) {
+  constructor({ clock, feeds, log, bus, peers }: PresenceOptions) {
     this.#clock = clock;
-    this.#announce = announce;
+    this.#feeds = feeds;
+    log.subscribe((events) => {
+      for (const { name, channel_id } of events) if (name === deleteChannel.name && channel_id !== null) this.#closeChannel(channel_id);
+    });
     this.#nodes = new PresenceNodes(bus, peers, this);
     this.#pace = new Pace(clock, moves);
     this.#typing = new Typing(clock, {
       announce: (channelId, userId, typing) =>
-        announce(`typing:${channelId}:${userId}`, {
+        feeds.announce(`typing:${channelId}:${userId}`, {
           name: (typing ? startTyping : stopTyping).name,
           channel_id: channelId,
           payload: JSON.stringify({ user_id: userId, channel_id: channelId }),
@@ -112,7 +121,7 @@ export class ChannelPresence implements Presence, Rooms {
   }
 
   /** A channel is gone, and everybody in it is nowhere. */
-  closeChannel(channelId: number): void {
+  #closeChannel(channelId: number): void {
     this.#closed.add(channelId);
     this.#typing.forgetChannel(channelId);
     const room = this.#rooms.get(channelId);
@@ -224,7 +233,7 @@ export class ChannelPresence implements Presence, Rooms {
       const pauseMs = users.length > crowdUsers ? crowdPauseMs : movementPauseMs;
       room.notBefore = this.#clock.monotonic() + pauseMs;
       this.#announceWithin(pauseMs, channelId, room);
-      this.#announce(`movement:${channelId}`, { name: channelMovement.name, channel_id: channelId, payload });
+      this.#feeds.announce(`movement:${channelId}`, { name: channelMovement.name, channel_id: channelId, payload });
       for (const watcher of room.watchers) watcher(users);
     }
     this.#forgetEmpty(channelId, room);

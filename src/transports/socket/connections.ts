@@ -54,16 +54,24 @@ export interface ConnectionRequest {
 
 const sweepMs = 1_000;
 
+/** Sessions that end before their time. */
+interface Sessions {
+  onEnd(listener: (sessionId: number) => void): void;
+  /** Whether a session ended lately: while its connection was being opened, for example. */
+  hasEnded(sessionId: number): boolean;
+}
+
 export class Connections {
   readonly #open = new Set<Connection>();
   readonly #addresses: Addresses;
-  readonly #hasEnded: (sessionId: number) => boolean;
+  readonly #sessions: Sessions;
   readonly #stop: (() => void)[];
 
-  /** `hasEnded` tells of sessions that ended while their connection was being opened. */
-  constructor(clock: Clock, addresses: Addresses, hasEnded: (sessionId: number) => boolean) {
+  constructor(clock: Clock, addresses: Addresses, sessions: Sessions) {
     this.#addresses = addresses;
-    this.#hasEnded = hasEnded;
+    this.#sessions = sessions;
+    // In the next turn: a client that signs out over the socket that this ends gets its answer first.
+    sessions.onEnd((sessionId) => setImmediate(() => this.#endSession(sessionId)));
     this.#stop = [clock.every(sweepMs, () => this.#endExpired(clock.now())), clock.every(heartbeatMs, () => this.#beat())];
   }
 
@@ -88,7 +96,8 @@ export class Connections {
 
   /** Ends a connection whose session ended between the look at its token and now. */
   checkSession(connection: Connection): void {
-    if (connection.caller && this.#hasEnded(connection.caller.session_id)) connection.end(closeCodes.tokenInvalid, "token no longer valid");
+    if (connection.caller && this.#sessions.hasEnded(connection.caller.session_id))
+      connection.end(closeCodes.tokenInvalid, "token no longer valid");
   }
 
   remove(connection: Connection): void {
@@ -96,7 +105,7 @@ export class Connections {
   }
 
   /** Ends the connections of a session that is over. */
-  endSession(sessionId: number): void {
+  #endSession(sessionId: number): void {
     for (const connection of this.#open)
       if (connection.caller?.session_id === sessionId) connection.end(closeCodes.tokenInvalid, "token no longer valid");
   }
