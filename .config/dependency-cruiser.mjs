@@ -41,7 +41,7 @@ const arrows = [
   { name: "bus", from: "^src/bus/", to: ["^src/bus/", "^src/core/", "^src/config\\.ts$"] },
 ];
 
-/** What of this repository there is to import; packages are knip's to watch. */
+/** The parts of this repository that can be imported; knip checks the packages. */
 const ours = "^(src|client|web|docs|test|bench|deploy)/";
 
 export default {

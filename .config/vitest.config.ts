@@ -5,7 +5,7 @@ import { clientQueries } from "../client/build/vite-plugin.ts";
 import { findMissing, type Service, toEnvironment } from "../test/support/services.ts";
 import { SuiteTimes } from "../test/support/suite-times.ts";
 
-/** What is nothing without a service; a file that is something without asks `leftOut` itself. */
+/** Test files that need a service for all of their tests; other files ask `leftOut` themselves. */
 const needs: Readonly<Record<string, readonly Service[]>> = {
   "test/cluster/**": ["postgres", "redis"],
   "test/faults.test.ts": ["postgres"],
@@ -37,7 +37,7 @@ export default defineConfig(async () => {
       // And not with its advice.
       experimental: { diagnostics: false },
       pool: "forks",
-      // One more than the smallest machine has cores: much of what the suites do is waiting.
+      // One more than the cores of the smallest machine, because the suites mostly wait.
       maxWorkers: 3,
       testTimeout: 20_000,
       hookTimeout: 30_000,

@@ -27,11 +27,11 @@ interface Node {
 async function startNode(number: number): Promise<Node> {
   const child = spawn(process.execPath, [serverFile], {
     env: { ...process.env, DATABASE_URL, REDIS_URL, HOST: "127.0.0.1", PORT: "0", WEBSOCKETS_PORT: "0" },
-    // By the channel it learns that this process has ended, however it did, and ends too.
+    // When this process ends, its IPC channel closes, and the node ends too.
     stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   const ports = await new Promise<Node["ports"]>((resolve) => {
-    // One that cannot start ends all.
+    // A node that cannot start ends all nodes.
     child.once("exit", (code, signal) => {
       process.stdout.write(`node ${number} has ended with ${code ?? signal}.\n`);
       if (!isReady) process.exit(code ?? 1);
@@ -45,7 +45,7 @@ async function startNode(number: number): Promise<Node> {
   return { child, ports };
 }
 
-/** Passes each connection on to the next node that takes it. `variable` is named where the port cannot be had. */
+/** Passes each connection on to the next node that accepts it. `variable` is named if the port is in use. */
 async function balance(variable: string, port: string, targets: readonly number[]): Promise<void> {
   let turn = 0;
   const server = createServer({ allowHalfOpen: true }, (client) => {
@@ -57,7 +57,7 @@ async function balance(variable: string, port: string, targets: readonly number[
         connected = true;
         client.pipe(node).pipe(client);
       });
-      // Before it is connected nothing was taken from the client: another node may have it.
+      // No byte was read from the client before the connection was made, so another node can take it.
       node.once("error", () => (connected || left === 0 ? client.destroy() : attempt(left - 1)));
       node.once("close", () => connected && client.destroy());
       client.once("close", () => node.destroy());

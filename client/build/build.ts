@@ -42,12 +42,12 @@ for (const fileName of readdirSync(sources)) {
   const options = { fileName, compilerOptions, reportDiagnostics: true };
   const typeOptions = { ...options, compilerOptions: { ...compilerOptions, declaration: true, isolatedDeclarations: true } };
   writeFileSync(new URL(`${name}.js`, target), check(fileName, ts.transpileModule(source, options)));
-  // Declarations keep the ending of what they import; a reader of the package has no sources.
+  // Declarations keep the file extension of their imports, but the package contains no sources.
   const declaration = check(fileName, ts.transpileDeclaration(source, typeOptions)).replace(/(from "\.\/[^"]+)\.ts"/g, '$1.js"');
   declarations.set(name, declaration);
 }
 
-// What an entry's types name, and what those name.
+// The declarations that an entry's types reference, directly or indirectly.
 const reached = new Set(["client", "node", "react"]);
 for (const name of reached) {
   const declaration = declarations.get(name) ?? "";

@@ -92,7 +92,7 @@ function printCall(verb: string, definition: ProcedureDefinition, names: Names):
   return `${comment((meta?.openapi?.summary ?? "") + throws)}${verb}: (input${optional ? "?" : ""}: ${input}, options?: CallOptions) => Promise<${result}>;\n`;
 }
 
-/** What subscriptions yield is in no schema; one that is not here yields `unknown` to tRPC's own clients. */
+/** No schema has the items of subscriptions; a subscription that is missing here yields `unknown` to tRPC's own clients. */
 const yields: Record<string, string> = {
   events: "{ id: string; data: KeenchatEvent } | KeenchatEvent",
   "channel.presence": "ChannelUsers",
@@ -106,7 +106,7 @@ function printProcedure(path: string, { type, inputs: [schema = z.object({})] }:
   return `${name}: Procedure<"subscription", ${input}, AsyncIterable<${yields[path] ?? "unknown"}>>;\n`;
 }
 
-/** As much of tRPC's types as its clients look at, so that a project without them needs none. */
+/** The part of tRPC's types that its clients use, so that other projects need no tRPC package. */
 const trpcTypes = `
 interface Procedure<Type, Input, Output> {
 _def: {
@@ -193,9 +193,9 @@ export function printWireTypes(): string {
       'import type { CallOptions } from "./call-options.js";\n',
       ...[...names.declared.values()].map((declaration) => `${declaration}\n`),
       `/** Every query and mutation of the server. */\nexport interface Calls {\n${calls}}\n`,
-      `/** Everything that can happen, told apart by \`event\`. What the log keeps has an \`id\`: a cursor to resume from. */`,
+      `/** All events, distinguished by \`event\`. Events of the log have an \`id\`: a cursor to resume from. */`,
       `export type KeenchatEvent =\n${events.join("")};\n`,
-      `/** What went wrong, as the server says it. */\nexport type ErrorCode = ${codes.join(" | ")};\n`,
+      `/** The error codes of the server. */\nexport type ErrorCode = ${codes.join(" | ")};\n`,
       trpcTypes,
       router,
     ].join("\n"),

@@ -1,4 +1,4 @@
-/** Owns ending what is under way: by the caller's signal, or when its time is over. By hand, as React Native has neither `AbortSignal.any` nor `timeout`, nor reasons. */
+/** Owns how a request is aborted: by the caller's signal or by its timeout. React Native has neither `AbortSignal.any` nor `timeout`, nor reasons. */
 
 export function reasonOf(signal: AbortSignal): unknown {
   return signal.reason ?? Object.assign(new Error("The call was aborted."), { name: "AbortError" });
@@ -6,7 +6,7 @@ export function reasonOf(signal: AbortSignal): unknown {
 
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** Lets go of the caller's signal and the timer. */
+  /** Releases the caller's signal and the timer. */
   clear(): void;
 }
 

@@ -1,6 +1,6 @@
 /** Owns the options of calls. */
 
-/** What every call takes beside its input. */
+/** Options that every call takes in addition to its input. */
 export interface CallOptions {
   /** Ends the call: its promise rejects with the signal's reason. */
   signal?: AbortSignal;

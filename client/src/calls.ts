@@ -9,10 +9,10 @@ import type { Tokens } from "./tokens.ts";
 const attempts = 3;
 const firstDelayMs = 300;
 const longestDelayMs = 5_000;
-/** What a query was sent as a mutation, or the other way round, is answered with; nothing has happened then. */
+/** The answer to a query that was sent as a mutation, or the reverse; the procedure did not run. */
 const wrongMethodStatus = 405;
 
-/** Names and values; as a function, which may be asynchronous, it is asked before each request. */
+/** Names and values, or a function, which may be asynchronous and is called before each request. */
 export type HeadersOption = Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>);
 
 export interface CallerOptions {
@@ -21,7 +21,7 @@ export interface CallerOptions {
   readonly fetch: typeof fetch;
   readonly timeoutMs: number;
   readonly headers: HeadersOption | undefined;
-  /** An answer is late, or did not come: the server may be out of reach. */
+  /** An answer is late or missing: the server may be unreachable. */
   readonly onDoubt: () => void;
 }
 
@@ -35,14 +35,14 @@ interface Request {
 
 export class Caller {
   readonly #options: CallerOptions;
-  /** Corrected by the server's answers: it may be newer than this client. */
+  /** Corrected by the server's answers, because the server may be newer than this client. */
   readonly #queries = new Set(queries);
 
   constructor(options: CallerOptions) {
     this.#options = options;
   }
 
-  /** Calls a procedure. One that may be repeated without harm is tried again where no good answer came. */
+  /** Calls a procedure. A call that can be repeated safely is retried after a transient failure. */
   async call(path: string, input: unknown = {}, { signal, repeatable }: CallOptions & { repeatable?: boolean } = {}): Promise<unknown> {
     const { tokens } = this.#options;
     if (tokens.loaded) await tokens.loaded;
@@ -88,7 +88,7 @@ export class Caller {
         signal: deadline.signal,
       });
       body = await response.json().catch((error: unknown) => {
-        // A proxy in front of the server may answer with anything.
+        // A proxy in front of the server may answer with any body.
         if (error instanceof SyntaxError) return undefined;
         throw error;
       });

@@ -21,30 +21,30 @@ export type { Typing } from "./typing.ts";
 export type { AppRouter, Calls, Channel, ChannelUsers, CurrentSession, ErrorCode, KeenchatEvent, Message, Session, User } from "./wire.ts";
 
 export interface KeenchatOptions {
-  /** Where the server is, as `http://localhost:5000`; a path in front of a proxied server may follow. In a browser, missing: the page's own origin. */
+  /** The URL of the server, such as `http://localhost:5000`, with the path if a proxy serves it below one. Default in a browser: the page's origin. */
   url?: string;
-  /** Where its WebSockets are, if not at `url`: `ws://localhost:5001`. */
+  /** The URL of its WebSockets, if it differs from `url`: `ws://localhost:5001`. */
   wsUrl?: string;
-  /** Signs in with a token that is already there. */
+  /** Signs in with an existing token. */
   token?: string;
-  /** Where the token is kept between visits; missing: nowhere. `localTokenStorage()` keeps it in the browser. */
+  /** Keeps the token between visits, for example `localTokenStorage()` in a browser. Default: none. */
   tokenStorage?: TokenStorage;
-  /** Milliseconds until a call without an answer rejects; 30,000 where missing. */
+  /** Milliseconds until a call without an answer rejects. Default: 30,000. */
   timeoutMs?: number;
   /**
-   * Sent with each call, as a gateway in front of the server may ask for. Nothing of it goes to the WebSocket, where a
-   * browser sends no headers of a page's choice: what a gateway has to see there belongs into cookies or `wsUrl`.
+   * Sent with each call, for a gateway in front of the server. Not sent with the WebSocket, because a page cannot set
+   * headers there: use cookies or `wsUrl` for a gateway.
    */
   headers?: HeadersOption;
-  /** In the place of the runtime's own. */
+  /** Used instead of the runtime's own. */
   fetch?: typeof fetch;
   WebSocket?: WebSocketClass;
 }
 
 export interface EventsOptions {
-  /** Only events about these channels, and those about none. Missing: everything the user may see. */
+  /** Only events of these channels, and events that belong to no channel. Default: all events that the user may see. */
   channel_id?: number[];
-  /** The `id` of the last event seen: everything after it comes first. Missing: from now on. */
+  /** The `id` of the last event seen: all later events come first. Default: only new events. */
   cursor?: string;
   /** Closes the stream. */
   signal?: AbortSignal;
@@ -53,49 +53,49 @@ export interface EventsOptions {
 export interface PagesOptions {
   channel_id?: number;
   user_id?: number;
-  /** Starts with the messages just before this id. Missing: with the newest. */
+  /** Starts with the messages just before this id. Default: the newest. */
   before?: number;
-  /** Messages a page, 1 to 200; 100 where missing. */
+  /** Messages per page, 1 to 200. Default: 100. */
   limit?: number;
   signal?: AbortSignal;
 }
 
 export interface MessageCalls extends Omit<Calls["message"], "post"> {
   /**
-   * Posts a message. It is given a `client_message_id` where you gave none, and tried again where no answer came:
-   * it is never there twice. Show it at once under an id of `createClientMessageId()`; the event that comes back carries the same.
+   * Posts a message. The client adds a `client_message_id` if you pass none, and retries if no answer comes:
+   * the message is never posted twice. To show it at once, pass an id of `createClientMessageId()`; the event has the same id.
    * @throws {KeenchatError} `UNAUTHORIZED`, `BAD_REQUEST` with `issues`, `NOT_FOUND` (channel), `CONFLICT` (this id has posted another message), `UNREACHABLE`
    */
   post: Calls["message"]["post"];
-  /** Walks from the newest page to the first message; each page ascending, never empty. */
+  /** Iterates from the newest page back to the first message; each page is ascending and never empty. */
   pages(options?: PagesOptions): AsyncGenerator<Message[], void>;
 }
 
-/** Every procedure of the server as a function, and what a chat needs on top. */
+/** Every procedure of the server as a function, and additional functions for a chat. */
 export interface KeenchatClient extends Omit<Calls, "message"> {
   readonly message: MessageCalls;
   /**
-   * Follows what happens. Each event of the log comes once and in order, whatever becomes of the connection.
-   * It begins with `ready` (after what was missed, where a `cursor` is given), and `ready` comes again after each reconnection.
-   * To read and follow without a gap: wait for the first `ready`, then read; apply what comes by id.
-   * After `resync` something may be missing: read again.
+   * Follows the events. Each event of the log comes once and in order, even if the connection breaks.
+   * The stream begins with `ready` (with a `cursor`: after the missed events), and `ready` comes again after each reconnection.
+   * To read and follow without a gap: wait for the first `ready`, then read, and apply each event by its id.
+   * After `resync` events may be missing: read again.
    */
   events(options?: EventsOptions): Stream<KeenchatEvent>;
-  /** Is in a channel for as long as the stream is open; tells who else is, at once and at each change. Needs a token. */
+  /** The user is in a channel while the stream is open. It yields all users there, at once and after each change. Needs a token. */
   presence(channelId: number, options?: { signal?: AbortSignal }): Stream<ChannelUsers>;
-  /** Tells a channel that the user types. */
+  /** Announces to a channel that the user is typing. */
   typing(channelId: number): Typing;
   /** The state of the connection that streams share, and a way to reconnect now (`retry now`). */
   readonly connection: Observable<ConnectionState> & { reconnect(): void };
-  /** The token of who is signed in; null: nobody. It is set by `auth.login` and gone after `auth.logout`, or when the server no longer takes it. */
+  /** The token of the signed-in user, or null. `auth.login` sets it; `auth.logout`, or a server that refuses it, removes it. */
   readonly token: Observable<string | null>;
   /** Ends all streams. Calls still work. */
   close(): void;
 }
 
-/** An id for a message before the server has given it one. */
+/** Creates an id for a message that the server does not have yet. */
 export function createClientMessageId(): string {
-  // Not `randomUUID`: browsers have it on HTTPS and localhost alone. React Native has no `crypto`; an id has to be unique among its writer's, not secret.
+  // Not `randomUUID`, which browsers have only on HTTPS and localhost. React Native has no `crypto`; the id must be unique for its author, not secret.
   const bytes = new Uint8Array(16);
   const { crypto } = globalThis as { crypto?: { getRandomValues?(bytes: Uint8Array): unknown } };
   if (crypto?.getRandomValues) crypto.getRandomValues(bytes);
@@ -108,12 +108,12 @@ function trimUrl(url: string): string {
   return new URL(url).href.replace(/\/+$/, "");
 }
 
-/** Not a name the language itself asks for: a client is no promise, and can be printed. */
+/** Excludes names that the language looks up: a client is no promise, and can be printed. */
 function isOurs(name: string | symbol): name is string {
   return typeof name === "string" && name !== "then" && !(name in Object.prototype);
 }
 
-/** Whatever `own` does not have is a call: `client.NOUN.VERB(input)`. */
+/** Every name that `own` does not have is a call: `client.NOUN.VERB(input)`. */
 function createCalls(
   call: (path: string, input?: unknown, options?: CallOptions) => Promise<unknown>,
   own: Record<string, object>,
@@ -136,7 +136,7 @@ function createCalls(
   });
 }
 
-/** Makes a client. Nothing is sent before something is asked of it. */
+/** Creates a client. It sends nothing before the first call or stream. */
 export function createKeenchatClient(options: KeenchatOptions = {}): KeenchatClient {
   const origin = options.url ?? (globalThis as { location?: { origin: string } }).location?.origin;
   if (origin === undefined) throw new TypeError("createKeenchatClient needs a url.");
@@ -167,7 +167,7 @@ export function createKeenchatClient(options: KeenchatOptions = {}): KeenchatCli
         try {
           await call("auth.logout", input, callOptions);
         } catch (error) {
-          // Then the session is over already, which is what was asked for.
+          // The session has already ended, which is the purpose of the call.
           if (!(error instanceof KeenchatError && error.code === "UNAUTHORIZED")) throw error;
         }
         tokens.refuse(token);

@@ -2,9 +2,9 @@
 
 export class Collection<Item extends { id: number }> {
   readonly #items = new Map<number, Item>();
-  /** What an event has told of is never overwritten by a page: the page may have been read before. The last event of a thing is the truth. */
+  /** A page never overwrites what an event brought, because the page may be older. The last event of an item counts. */
   readonly #told = new Set<number>();
-  /** What events told of things that no page has brought yet. */
+  /** Items of events that are on no page yet. */
   readonly #early = new Map<number, Item>();
   #list: readonly Item[] | undefined = [];
 
@@ -20,7 +20,7 @@ export class Collection<Item extends { id: number }> {
     this.#early.clear();
   }
 
-  /** From an event, about a thing that only a page still on its way may bring. */
+  /** From an event, about an item that only a page under way may bring. */
   expect(item: Item): void {
     this.#early.set(item.id, item);
   }
@@ -37,7 +37,7 @@ export class Collection<Item extends { id: number }> {
     if (this.#items.delete(id)) this.#list = undefined;
   }
 
-  /** Lets go of those before an id, as if they had never been read. */
+  /** Forgets the items before an id, as if they had never been read. */
   dropBefore(id: number): void {
     for (const known of this.#items.keys()) {
       if (known >= id) continue;

@@ -1,7 +1,7 @@
-/** Owns the one error this package throws. */
+/** Owns the only error class of this package. */
 import type { ErrorCode } from "./wire.ts";
 
-/** Where in the input something is wrong, and what. */
+/** A problem of the input: its place and its description. */
 export interface Issue {
   path: (string | number)[];
   message: string;
@@ -18,15 +18,15 @@ export interface KeenchatErrorOptions {
 
 /** A refusal by the server, or the lack of an answer. `message` is a sentence for a person. */
 export class KeenchatError extends Error {
-  /** What went wrong, for a program. `UNREACHABLE`: no answer came; what was asked may or may not have happened. */
+  /** The reason, for programs. `UNREACHABLE`: no answer came, and the call may or may not have had its effect. */
   readonly code: ErrorCode | "UNREACHABLE";
-  /** The HTTP status; 0 where no answer came. */
+  /** The HTTP status; 0 if no answer came. */
   readonly status: number;
-  /** Each thing that is wrong with the input; empty where the input is not to blame. */
+  /** All problems of the input; empty if the input is not the reason. */
   readonly issues: Issue[];
-  /** Names the request in the server's log. */
+  /** Identifies the request in the server's log. */
   readonly requestId: string | undefined;
-  /** Milliseconds until another try makes sense, where the server said so. */
+  /** Milliseconds until a retry makes sense, if the server said so. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, options: KeenchatErrorOptions) {
@@ -39,7 +39,7 @@ export class KeenchatError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 
-  /** Whether the same request may well succeed later. */
+  /** Whether the same request may succeed later. */
   get transient(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
@@ -60,7 +60,7 @@ function codeOf(status: number): ErrorCode {
   return status >= 500 ? "SERVICE_UNAVAILABLE" : "BAD_REQUEST";
 }
 
-/** Reads an error off a body of the server, or off a status where somebody between us and the server answered. */
+/** Reads an error from a body of the server, or from the status alone if a proxy answered. */
 export function toKeenchatError(body: unknown, status: number, retryAfterMs?: number): KeenchatError {
   const { error, ...rest } = (typeof body === "object" && body !== null ? body : {}) as ErrorBody;
   const data = typeof error === "object" ? error.data : undefined;

@@ -1,8 +1,8 @@
-/** Owns the question whether the server is still there. A browser does not show the server's own heartbeat, so the client asks. */
+/** Owns the check that the server still answers. A browser does not expose WebSocket pings, so the client sends its own. */
 
 /** An answer that takes longer than this puts the connection in doubt. */
 export const answerExpectedMs = 3_000;
-/** A server that is well sends something at least this often, or is asked. */
+/** A healthy server sends something at least this often; otherwise the client probes it. */
 const quietMs = 20_000;
 const pongExpectedMs = 2_000;
 
@@ -20,12 +20,12 @@ export class Heartbeat {
   /** Something arrived. */
   readonly arrived = (): void => this.#set("well", quietMs, () => this.probe());
 
-  /** Something was sent that the server answers at once. Later questions give the first one no more time. */
+  /** A frame was sent that the server answers at once. Later ones do not extend the time of the first. */
   readonly expectAnswer = (): void => {
     if (this.#state === "well") this.#set("answer expected", answerExpectedMs, () => this.probe());
   };
 
-  /** Asks now; a question that is under way is not asked again. */
+  /** Probes now, unless a probe is under way. */
   readonly probe = (): void => {
     if (this.#state === "asked") return;
     this.#set("asked", pongExpectedMs, this.#onSilence);

@@ -13,14 +13,14 @@ export interface MessagesState extends StoreState {
 }
 
 const pageLength = 50;
-/** What stays after trimming, which begins at twice as many. */
+/** Messages that stay after trimming, which begins at twice as many. */
 const keptLength = 400;
 const nothing: MessagesState = { status: "loading", error: undefined, messages: [], hasOlder: false, loadingOlder: false };
 
 export class MessagesStore extends Store<MessagesState> {
   readonly #channelId: number;
   #messages = new Collection<Message>();
-  /** The reading of an older page that is under way; one of messages that were forgotten meanwhile does not count. */
+  /** The read of an older page that is under way; it is ignored if its messages were trimmed meanwhile. */
   #older: Promise<void> | undefined;
 
   constructor(client: KeenchatClient, key: string, channelId: number) {
@@ -45,7 +45,7 @@ export class MessagesStore extends Store<MessagesState> {
     try {
       const page = await this.client.message.list({ channel_id: this.#channelId, before, limit: pageLength });
       if (collection !== this.#messages) return;
-      // Where the list was trimmed meanwhile this page would leave a hole.
+      // After a trim in the meantime, this page would leave a gap.
       if (this.state.messages[0]?.id === before) {
         collection.fill(page);
         change = { messages: collection.list, hasOlder: mayGoOn(page, pageLength) };

@@ -1,6 +1,6 @@
-/** Owns the moments where the network may have come or gone. */
+/** Owns the moments at which the network may have changed. */
 
-/** Calls back when the browser says that the network changed, and when a page is shown that may have been asleep. */
+/** Calls back when the browser reports a network change, and when a page that may have been suspended is shown. */
 export function onNetworkChange(callback: () => void): () => void {
   const targets = [
     [globalThis, "online"],

@@ -63,7 +63,7 @@ export class ChannelStore extends Store<ChannelState> {
 
   protected async read(): Promise<Partial<ChannelState>> {
     const channel = await this.client.channel.get({ id: this.#id });
-    // An event came in meanwhile, and knows better.
+    // An event arrived meanwhile, and is newer.
     return this.#told ? {} : { channel };
   }
 

@@ -1,9 +1,9 @@
 /** Owns values that change and can be watched; made to fit React's `useSyncExternalStore`. */
 
-/** A value of the moment, and the way to hear when it changes. */
+/** A current value, and a way to observe its changes. */
 export interface Observable<Value> {
   readonly current: Value;
-  /** Calls back with each new value, not with the current one. Returns the way to stop. */
+  /** Calls back with each new value, not with the current one. Returns a function that stops it. */
   subscribe(listener: (value: Value) => void): () => void;
 }
 
@@ -25,7 +25,7 @@ export class ObservableValue<Value> implements Observable<Value> {
     for (const listener of [...this.#listeners]) listener(value);
   }
 
-  // A field, so that it can be handed on by itself.
+  // A field, so that it can be passed as a function.
   readonly subscribe = (listener: (value: Value) => void): (() => void) => {
     const own = (value: Value) => listener(value);
     this.#listeners.add(own);

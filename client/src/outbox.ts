@@ -1,4 +1,4 @@
-/** Owns messages on their way: shown at once, sent in order, kept until the server has them, never there twice. */
+/** Owns pending messages: shown at once, sent in order, kept until the server has them, and never posted twice. */
 import { createClientMessageId, type KeenchatClient } from "./client.ts";
 import type { KeenchatError } from "./errors.ts";
 import { type Observable, ObservableValue } from "./observable.ts";
@@ -7,7 +7,7 @@ import { type Session, sessionOf } from "./session.ts";
 import { delayAfter, eventsOf, sharedOf, startTimer, toError } from "./store.ts";
 import type { KeenchatEvent, Message } from "./wire.ts";
 
-/** Who wrote a message, and alone may send it: a user's id; where that is not known yet, the token; null: nobody. */
+/** The author of a message, who alone may send it: a user id, or the token until the id is known; null: no user. */
 type Owner = number | string | null;
 
 interface Item {
@@ -20,7 +20,7 @@ interface Item {
 export class Outbox {
   readonly #client: KeenchatClient;
   readonly #session: Session;
-  /** Everybody's who wrote here, in the order of writing. */
+  /** The messages of all users of this page, in the order of writing. */
   #items: readonly Item[] = [];
   readonly #shown = new ObservableValue<readonly PendingMessage[]>([]);
   readonly #posted = new Set<(message: Message) => void>();
@@ -37,12 +37,12 @@ export class Outbox {
     this.#session.subscribe(() => this.#greet());
   }
 
-  /** Those of who is signed in. */
+  /** The messages of the signed-in user. */
   get pending(): Observable<readonly PendingMessage[]> {
     return this.#shown;
   }
 
-  /** From now on they outlive the page; what was kept before is sent. The first storage stays. */
+  /** From now on the messages survive a reload; stored ones are sent. The first storage is kept. */
   keepIn(storage: PendingStorage): void {
     if (this.#storage) return;
     this.#storage = storage;
@@ -57,7 +57,7 @@ export class Outbox {
 
   add(channelId: number, messageText: string): void {
     const id = createClientMessageId();
-    // Later than what waits before it, even where the wall clock went back: a page that finds them again sorts by time.
+    // Later than the messages before it, even if the wall clock went back, because a reloaded page sorts them by time.
     const time = Math.max(Date.now(), ...this.#items.map(({ message }) => message.time + 1));
     const message = { client_message_id: id, channel_id: channelId, message_text: messageText, time };
     this.#change([...this.#items, this.#keep({ owner: this.#owner, message })]);
@@ -69,7 +69,7 @@ export class Outbox {
     this.#send();
   };
 
-  /** The server has it, or its writer gave it up. */
+  /** The server has it, or its author discarded it. */
   readonly drop = (clientMessageId: string): void => {
     const item = this.#items.find(({ message }) => message.client_message_id === clientMessageId);
     if (!item) return;
@@ -82,7 +82,7 @@ export class Outbox {
     return this.#session.current.self?.user_id ?? this.#client.token.current;
   }
 
-  /** Somebody else is here, or it is known by now who: theirs is shown and sent. */
+  /** Another user signed in, or the user id is known now: shows and sends that user's messages. */
   async #greet(): Promise<void> {
     const userId = this.#session.current.self?.user_id;
     if (userId === undefined) return this.#change(this.#items);
@@ -110,7 +110,7 @@ export class Outbox {
     return (await this.#inStorage((storage) => storage.list(userId))) ?? [];
   }
 
-  /** A storage that fails is as one that is not there: what waits lasts as long as the page. */
+  /** A storage that fails is treated as missing: pending messages then last as long as the page. */
   async #inStorage<Result>(use: (storage: PendingStorage) => Result): Promise<Awaited<Result> | undefined> {
     try {
       return this.#storage && (await use(this.#storage));
@@ -127,9 +127,9 @@ export class Outbox {
     return typeof owner === "number" && ((await stored) ?? false) && !(await this.#has(owner, message));
   }
 
-  /** Sends what waits, one after the other: what comes first in the outbox comes first in the channel. */
+  /** Sends the waiting messages one after the other, so that their order in the channel is that of the outbox. */
   async #send(): Promise<void> {
-    // The sending that is under way looks at all there is before it ends.
+    // The loop that is already sending checks for new messages before it ends.
     if (this.#isSending) return;
     this.#isSending = true;
     clearTimeout(this.#timer);
@@ -138,7 +138,7 @@ export class Outbox {
         this.#isBack = false;
         const error = await this.#sendOne(item);
         if (!error?.transient || item.owner !== this.#owner) continue;
-        // It was sent for again, or dropped, as soon as its error was shown.
+        // A listener of its error has already retried or discarded it.
         if (!this.#first()?.message.error) continue;
         if (error.code === "UNREACHABLE" && this.#isBack) continue;
         this.#timer = startTimer(() => this.#send(), delayAfter(error));
@@ -156,7 +156,7 @@ export class Outbox {
   async #sendOne(item: Item): Promise<KeenchatError | undefined> {
     const { client_message_id, channel_id, message_text } = item.message;
     if (await this.#isGivenUpElsewhere(item)) this.drop(client_message_id);
-    // Meanwhile it may have been dropped here, or somebody else may have signed in.
+    // Meanwhile it may have been discarded, or another user may have signed in.
     const isThere = this.#items.some(({ message }) => message.client_message_id === client_message_id);
     if (!isThere || item.owner !== this.#owner) return undefined;
     const token = this.#client.token.current;
@@ -167,9 +167,9 @@ export class Outbox {
       return undefined;
     } catch (reason) {
       const error = toError(reason);
-      // Only this message ever had this id: it was there, and somebody has removed it.
+      // Only this message had this id, so it was posted and then removed.
       if (error.code === "CONFLICT") this.drop(client_message_id);
-      // Under another session of its writer it may go.
+      // It can be sent in another session of its author.
       else if (error.code !== "UNAUTHORIZED" || this.#client.token.current === token) this.#mark(client_message_id, error);
       return error;
     }

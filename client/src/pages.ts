@@ -1,9 +1,9 @@
-/** Owns telling a list's last page from one that ended early: no answer of the server is larger than 1 MiB. */
+/** Owns how to tell the last page of a list from a page that ended early, because no answer is larger than 1 MiB. */
 
-/** In characters of JSON, each of which is up to four bytes; what makes an answer end early is far larger. */
+/** In characters of JSON, of up to four bytes each. An answer that ended early is far larger. */
 const surelyWholeLength = 200_000;
 
-/** Whether there may be more behind a page of a list that was asked for by `limit`. */
+/** Whether another page may follow a page that was requested with `limit`. */
 export function mayGoOn(page: readonly unknown[], limit: number): boolean {
   return page.length >= limit || JSON.stringify(page).length > surelyWholeLength;
 }

@@ -1,8 +1,8 @@
-/** Owns the hooks of who is in a channel, and who types there. */
+/** Owns the hooks for presence and typing in a channel. */
 import { useEffect, useMemo, useState } from "react";
 import { useEvents, useKeenchat, useToken } from "./provider.ts";
 
-/** State that belongs to a channel: of another channel it is nothing. */
+/** State of one channel, which is reset when the channel changes. */
 function useOfChannel(channelId: number): [readonly number[], (change: (users: readonly number[]) => readonly number[]) => void] {
   const [state, setState] = useState<{ channelId: number; users: readonly number[] }>({ channelId, users: none });
   const change = useMemo(
@@ -14,7 +14,7 @@ function useOfChannel(channelId: number): [readonly number[], (change: (users: r
 }
 const none: readonly number[] = [];
 
-/** Is in a channel while the component is shown; the ids of all users in it, ascending. Needs somebody signed in: otherwise empty. */
+/** The user is in a channel while the component is shown. Returns the ids of all users in it, ascending; empty without a signed-in user. */
 export function usePresence(channelId: number): readonly number[] {
   const client = useKeenchat();
   const token = useToken();
@@ -34,15 +34,15 @@ export function usePresence(channelId: number): readonly number[] {
 }
 
 export interface TypingInChannel {
-  /** Ids of the users who type, first come first; the caller's own is among them. */
+  /** Ids of the users who are typing, in the order in which they began, including the signed-in user. */
   readonly users: readonly number[];
   /** Call it at every keystroke. */
   start(): void;
-  /** Call it when the input was emptied or left. */
+  /** Call it when the input is empty or loses focus. */
   stop(): void;
 }
 
-/** Who types in a channel, and the way to say that the user does. */
+/** The users who are typing in a channel, and functions to announce that the user is typing. */
 export function useTyping(channelId: number): TypingInChannel {
   const client = useKeenchat();
   const [users, change] = useOfChannel(channelId);
@@ -50,7 +50,7 @@ export function useTyping(channelId: number): TypingInChannel {
     if ((event !== "start typing" && event !== "stop typing") || data.channel_id !== channelId) return;
     change((now) => now.filter((id) => id !== data.user_id).concat(event === "start typing" ? data.user_id : []));
   });
-  // Typing is not replayed: what was known before a loss is worth nothing after it.
+  // Typing is not replayed, so its state is invalid after a lost connection.
   useEffect(() => {
     const stop = client.connection.subscribe((state) => state !== "live" && change(() => none));
     return () => {

@@ -22,12 +22,12 @@ const ClientContext = createContext<KeenchatClient | undefined>(undefined);
 
 export interface KeenchatProviderProps {
   client: KeenchatClient;
-  /** Where messages that were not sent yet outlive the page; missing: nowhere. `localPendingStorage()` keeps them in the browser. */
+  /** Stores unsent messages across reloads, for example `localPendingStorage()`. Default: none. */
   pendingStorage?: PendingStorage;
   children?: ReactNode;
 }
 
-/** Gives the hooks below it their client. */
+/** Provides the client to the hooks below it. */
 export function KeenchatProvider({ client, pendingStorage, children }: KeenchatProviderProps): ReactElement {
   if (pendingStorage) outboxOf(client).keepIn(pendingStorage);
   return createElement(ClientContext.Provider, { value: client }, children);
@@ -45,27 +45,27 @@ function useObservable<Value>(observable: Observable<Value>): Value {
   return useSyncExternalStore(observable.subscribe, read, read);
 }
 
-/** How the connection is: show it, so that nobody takes old for new. */
+/** The state of the connection. Show it, so that users do not take old data for current data. */
 export function useConnection(): ConnectionState {
   return useObservable(useKeenchat().connection);
 }
 
-/** The token of who is signed in; null: nobody. */
+/** The token of the signed-in user, or null. */
 export function useToken(): string | null {
   return useObservable(useKeenchat().token);
 }
 
-/** Who is signed in. What signs in and out are the client's own calls. */
+/** The signed-in user. To sign in and out, use the client's calls. */
 export function useSession(): SessionState {
   return useObservable(sessionOf(useKeenchat()));
 }
 
-/** The messages on their way to all channels, in the order they were written. */
+/** The pending messages of all channels, in the order of writing. */
 export function usePending(): readonly PendingMessage[] {
   return useObservable(outboxOf(useKeenchat()).pending);
 }
 
-/** Hears everything that happens while the component is shown; see `KeenchatClient.events`. */
+/** Calls the listener with every event while the component is shown; see `KeenchatClient.events`. */
 export function useEvents(listener: (event: KeenchatEvent) => void): void {
   const client = useKeenchat();
   const latest = useRef(listener);

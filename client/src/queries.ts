@@ -1,2 +1,2 @@
-/** Owns which procedures only read. In the package the build writes their paths here, read off the router; without them the server tells, at the first call of each. */
+/** Owns which procedures only read. The build of the package writes their paths here; without them, the server's answer to the first call tells. */
 export const queries: ReadonlySet<string> = new Set();

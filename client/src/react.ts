@@ -1,5 +1,5 @@
 "use client";
-/** The package's entry for React: hooks that show what is, keep it up to date, and share one connection. */
+/** The package's entry for React: hooks that keep their data up to date and share one connection. */
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import type { KeenchatClient } from "./client.ts";
 import { type MessagesState, MessagesStore } from "./messages-store.ts";
@@ -26,7 +26,7 @@ export {
 export type { SessionState } from "./session.ts";
 export type { Status, StoreState } from "./store.ts";
 
-/** The one store of this key, and what is in it. */
+/** The shared store of this key, and its state. */
 function useStore<State extends StoreState, Kept extends Store<State>>(
   key: string,
   create: (client: KeenchatClient, key: string) => Kept & Store<State>,
@@ -37,9 +37,9 @@ function useStore<State extends StoreState, Kept extends Store<State>>(
 }
 
 export interface Messages extends MessagesState {
-  /** Those on their way, in the order they were written. */
+  /** The pending messages, in the order of writing. */
   readonly pending: readonly PendingMessage[];
-  /** Shows a message at once, in `pending`, and sends it after those before it. */
+  /** Shows a message at once, in `pending`, and sends it after the earlier ones. */
   post(messageText: string): void;
   /** Sends a pending message with an error again. */
   retry(clientMessageId: string): void;
@@ -47,13 +47,13 @@ export interface Messages extends MessagesState {
   discard(clientMessageId: string): void;
   /** Reads the newest page again, after a failure. */
   reload(): void;
-  /** Reads the page before the first message; does nothing where there is none or it is being read. */
+  /** Reads the page before the first message; does nothing if there is none or a read is under way. */
   loadOlder(): Promise<void>;
-  /** Lets go of what is far above, so that a page which is open for weeks stays light. For a reader at the end. */
+  /** Forgets messages far above, so that a page that is open for weeks stays small. Call it while the reader is at the end. */
   trim(): void;
 }
 
-/** The messages of a channel: the newest 50, older ones on demand, changes as they happen. */
+/** The messages of a channel: the newest 50, older ones on demand, always up to date. */
 export function useMessages(channelId: number): Messages {
   const [state, store] = useStore(`messages ${channelId}`, (client, key) => new MessagesStore(client, key, channelId));
   const outbox = outboxOf(useKeenchat());
@@ -79,7 +79,7 @@ export function useChannel(channelId: number): ChannelState {
   return useStore(`channel ${channelId}`, (client, key) => new ChannelStore(client, key, channelId))[0];
 }
 
-/** One user, for the name beside a message. */
+/** One user, for example to show the name of a message's author. */
 export function useUser(userId: number): UserState {
   return useStore(`user ${userId}`, (client, key) => new UserStore(client, key, userId))[0];
 }

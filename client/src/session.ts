@@ -1,4 +1,4 @@
-/** Owns who is signed in: nobody, somebody, or somebody the server has yet to confirm. */
+/** Owns the state of the session: signed out, signed in, or a token that the server has not confirmed yet. */
 import type { KeenchatClient } from "./client.ts";
 import type { KeenchatError } from "./errors.ts";
 import { ObservableValue } from "./observable.ts";
@@ -7,7 +7,7 @@ import type { CurrentSession } from "./wire.ts";
 
 export type SessionState =
   | { readonly status: "signed out"; readonly self?: undefined; readonly error?: undefined }
-  /** A token is there; whose it is, the server has not said yet. With an error: why not. It is asked again by itself. */
+  /** The server has not confirmed the token yet. `error`: why not. The client retries automatically. */
   | { readonly status: "opening"; readonly self?: undefined; readonly error?: KeenchatError }
   | { readonly status: "signed in"; readonly self: CurrentSession; readonly error?: undefined };
 

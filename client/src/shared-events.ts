@@ -1,11 +1,11 @@
-/** Owns the one reading of all events that the stores of a client share. */
+/** Owns the stream of events that all stores of a client share. */
 import type { KeenchatClient } from "./client.ts";
 import type { KeenchatError } from "./errors.ts";
 import type { KeenchatEvent } from "./wire.ts";
 
 export interface EventListener {
   onEvent(event: KeenchatEvent): void;
-  /** The server refuses to tell anything, as to somebody who has not signed in. */
+  /** The server refuses the stream, for example because no user is signed in. */
   onRefusal?(error: KeenchatError): void;
 }
 
@@ -13,14 +13,14 @@ export class SharedEvents {
   readonly #client: KeenchatClient;
   readonly #listeners = new Set<EventListener>();
   #close: (() => void) | undefined;
-  /** Where the reading is, once it has begun: what is read and what is heard from then on leave no gap between them. */
+  /** The position of the stream after its first `ready`. A read after it, and the events after it, leave no gap. */
   #cursor: string | undefined;
 
   constructor(client: KeenchatClient) {
     this.#client = client;
   }
 
-  /** As with every stream, the first that the listener hears is `ready`; where the reading has begun, at once. */
+  /** As with every stream, the listener first gets `ready`; at once if the stream has already begun. */
   add(listener: EventListener): () => void {
     this.#listeners.add(listener);
     this.#close ??= this.#open();

@@ -1,4 +1,4 @@
-/** Owns the one WebSocket of a client: subscriptions over it, and its life across losses, sign-ins and servers that go away. */
+/** Owns the WebSocket of a client: its subscriptions, and reconnecting after losses, sign-ins and server restarts. */
 import { toKeenchatError } from "./errors.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import { onNetworkChange } from "./network-change.ts";
@@ -7,15 +7,15 @@ import type { Subscription, SubscriptionOptions } from "./subscription.ts";
 import type { Tokens } from "./tokens.ts";
 
 /**
- * - `idle`: nothing is followed, so there is no connection.
- * - `connecting`: the first connection is being made, or one was lost just now.
- * - `catching up`: connected; what was missed is coming in.
- * - `live`: what arrives has just happened.
- * - `offline`: the server cannot be reached; another try comes by itself.
+ * - `idle`: no stream is open, so there is no connection.
+ * - `connecting`: the first connection is being opened, or a connection was just lost.
+ * - `catching up`: connected; missed events are arriving.
+ * - `live`: events arrive as they happen.
+ * - `offline`: the server cannot be reached; the client retries automatically.
  */
 export type ConnectionState = "idle" | "connecting" | "catching up" | "live" | "offline";
 
-/** What this package needs of a WebSocket; the browser's fits, and so does that of `ws`. */
+/** The part of a WebSocket that this package uses; the browser's and that of `ws` both fit. */
 export interface WebSocketLike {
   readonly readyState: number;
   send(data: string): void;
@@ -57,7 +57,7 @@ export class Socket {
   /** The token the current socket was opened with. */
   #token: string | null = null;
   #nextRpcId = 1;
-  /** Attempts in a row that came to nothing. */
+  /** Failed attempts in a row. */
   #failures = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -83,7 +83,7 @@ export class Socket {
     return this.#state;
   }
 
-  /** Follows something until the returned function is called or it ends. */
+  /** Opens a subscription, until the returned function is called or it ends. */
   subscribe(options: SubscriptionOptions): () => void {
     if (this.#closed) {
       options.onEnd();
@@ -102,14 +102,14 @@ export class Socket {
     };
   }
 
-  /** Leaves the current socket as if the network had lost it, and opens another at once. */
+  /** Drops the current socket as if the network had lost it, and opens another one at once. */
   reconnect(): void {
     this.#abandon();
     if (this.#subscriptions.size > 0) this.#open();
     this.#showState();
   }
 
-  /** Asks the server whether it is there, where that is in doubt. */
+  /** Probes the server if the connection is in doubt. */
   probe(): void {
     if (this.#isOpen()) this.#heartbeat.probe();
   }
@@ -181,7 +181,7 @@ export class Socket {
     if (text === "PING") return this.#ws?.send("PONG");
     const frame = JSON.parse(text) as Frame;
     if (frame.method === "reconnect") return this.reconnect();
-    // Without an id it says why the socket is about to be closed; the close code says the same.
+    // An error without an id precedes the close of the socket, and the close code has the same meaning.
     for (const subscription of this.#subscriptions)
       if (subscription.rpcId === frame.id) return this.#deliver(subscription, frame, text.length);
   }
@@ -190,7 +190,7 @@ export class Socket {
     const { options } = subscription;
     if (error !== undefined) {
       const refusal = toKeenchatError({ error }, 500);
-      // A token that is no longer good: the next connection is nobody's, and what nobody may follow ends there.
+      // The token is no longer valid: the next connection is anonymous, and subscriptions that need a user end there.
       if (refusal.code === "UNAUTHORIZED" && this.#token !== null) return this.#options.tokens.refuse(this.#token);
       subscription.rpcId = 0;
       if (refusal.transient) {
@@ -216,7 +216,7 @@ export class Socket {
     const { id, data } = result;
     const item = id === undefined ? data : (data as { data: unknown }).data;
     if (id !== undefined) subscription.lastEventId = id;
-    // Before the item is handed on: its reader may leave this connection for another.
+    // Before the item is delivered, because its listener may replace this connection.
     if (options.catchesUp?.(item)) subscription.live = true;
     options.onItem(item, { id, length });
     this.#showState();
@@ -225,12 +225,12 @@ export class Socket {
   #remove(subscription: Subscription): void {
     clearTimeout(subscription.retry);
     this.#subscriptions.delete(subscription);
-    // A page that goes from one channel to the next keeps its socket.
+    // A page that switches from one channel to another keeps its socket.
     if (this.#subscriptions.size === 0 && !this.#closed) setTimeout(() => this.#subscriptions.size === 0 && this.#abandon(), lingerMs);
     this.#showState();
   }
 
-  /** The socket is gone, or never was: tries again when that makes sense. */
+  /** The socket was lost or never opened: schedules the next attempt. */
   #lost(code?: number): void {
     const wasOpen = this.#isOpen();
     const token = this.#token;
@@ -248,13 +248,13 @@ export class Socket {
 
   #delayMs(code: number | undefined): number {
     if (this.#failures > 0) return jitter(Math.min(500 * 2 ** this.#failures, longestDelayMs));
-    // A server that stops tells everybody at once; its successor should not see everybody at once.
+    // A server that stops closes all sockets at once; its successor should not get all clients at once.
     if (code === closeCodes.goingAway) return Math.random() * 2_000;
     if (code === closeCodes.tokenInvalid || code === closeCodes.tooSlow) return 0;
     return Math.random() * 500;
   }
 
-  /** Turns away from the socket at once: a close handshake over a dead network takes a minute. */
+  /** Drops the socket at once, because a close handshake over a dead network takes a minute. */
   #abandon(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -286,7 +286,7 @@ export class Socket {
   }
 }
 
-/** Between half of a time and all of it. */
+/** A random time between half of `ms` and all of it. */
 function jitter(ms: number): number {
   return ms * (0.5 + Math.random() / 2);
 }

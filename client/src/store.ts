@@ -1,15 +1,15 @@
-/** Owns what a store is: state that lives while somebody looks at it, and a little longer. */
+/** Owns stores: state that exists while a component uses it, and a little longer. */
 import type { KeenchatClient } from "./client.ts";
 import { KeenchatError, unreachable } from "./errors.ts";
 import { SharedEvents } from "./shared-events.ts";
 import type { KeenchatEvent } from "./wire.ts";
 
-/** How far a store has come with reading. `gone`: there is no such thing, or not any more. */
+/** The state of a store's read. `gone`: the item does not exist, or no longer exists. */
 export type Status = "loading" | "loaded" | "failed" | "gone";
 
 export interface StoreState {
   readonly status: Status;
-  /** Why it failed. What may succeed later is read again by itself. */
+  /** Why the read failed. A transient failure is retried automatically. */
   readonly error: KeenchatError | undefined;
 }
 
@@ -19,7 +19,7 @@ const retryMs = 5_000;
 
 const sharedByClient = new WeakMap<KeenchatClient, Map<string, unknown>>();
 
-/** The one thing of this name that all hooks of a client share. */
+/** The object of this name that all hooks of a client share. */
 export function sharedOf<Thing>(client: KeenchatClient, name: string, create: () => Thing): Thing {
   let things = sharedByClient.get(client);
   if (!things) {
@@ -30,17 +30,17 @@ export function sharedOf<Thing>(client: KeenchatClient, name: string, create: ()
   return things.get(name) as Thing;
 }
 
-/** The one reading of all events. */
+/** The shared stream of all events. */
 export function eventsOf(client: KeenchatClient): SharedEvents {
   return sharedOf(client, "events", () => new SharedEvents(client));
 }
 
-/** Milliseconds until what failed is tried again. */
+/** Milliseconds until a failed read is retried. */
 export function delayAfter(error: KeenchatError): number {
   return Math.max(error.retryAfterMs ?? 0, retryMs);
 }
 
-/** A timer that does not hold up the end of a Node process. */
+/** A timer that does not keep a Node process alive. */
 export function startTimer(callback: () => void, delayMs: number): ReturnType<typeof setTimeout> {
   const timer = setTimeout(callback, delayMs);
   (timer as { unref?: () => void }).unref?.();
@@ -67,10 +67,10 @@ export abstract class Store<State extends StoreState> {
     this.#state = state;
   }
 
-  /** Reads from the server what events will keep up to date. */
+  /** Reads the data that events then keep up to date. */
   protected abstract read(): Promise<Partial<State>>;
   protected abstract apply(event: KeenchatEvent): void;
-  /** What was read may be out of date: forgets it, and whatever is still being read. */
+  /** The data may be out of date: forgets it, and ignores reads that are under way. */
   protected abstract forget(): void;
 
   readonly getSnapshot = (): State => this.#state;
@@ -86,7 +86,7 @@ export abstract class Store<State extends StoreState> {
     };
   };
 
-  /** Reads again what could not be read. */
+  /** Retries a failed read. */
   readonly reload = (): void => void this.#load();
 
   protected get state(): State {

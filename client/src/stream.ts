@@ -1,35 +1,35 @@
-/** Owns streams: what can be iterated or subscribed to, opened when it is used and closed when it is left. */
+/** Owns streams, which can be iterated or subscribed to. They open when they are used, and close when they are left. */
 import type { KeenchatError } from "./errors.ts";
 
 /**
- * Things that arrive over time. Iterate it (`for await`; leaving the loop closes it), or pass a listener to `subscribe`.
- * Each use is a reading of its own. It outlives lost connections; it ends by itself only where the server refuses it.
- * A loop that is slower than what arrives holds at most 1 MiB: then the stream closes, and goes on from there once the loop is through.
+ * Items that arrive over time. Iterate it (`for await`; leaving the loop closes it), or pass a listener to `subscribe`.
+ * Each use is a separate subscription. It survives lost connections, and ends only if the server refuses it.
+ * A slow loop holds at most 1 MiB of waiting items: then the stream closes, and resumes there after the loop has caught up.
  */
 export interface Stream<Item> {
   /**
    * Calls back with each item, until the returned function is called.
-   * `onEnd` is called when the stream is over: with an error where the server refused it. Without `onEnd` that error is thrown.
+   * `onEnd` is called when the stream ends, with an error if the server refused it. Without `onEnd` that error is thrown.
    */
   subscribe(onItem: (item: Item) => void, onEnd?: (error?: KeenchatError) => void): () => void;
   // Not `extends AsyncIterable`: before TypeScript 5.6 that has one type parameter, and from then on more.
   [Symbol.asyncIterator](): AsyncIterator<Item, void>;
 }
 
-/** Where an item stands: `id` is the cursor after it, where there is one, `length` what it took on the wire, in characters. */
+/** `id`: the cursor after the item, if it has one. `length`: its size on the wire, in characters. */
 export interface Place {
   readonly id: string | undefined;
   readonly length: number;
 }
 
-/** Opens something that produces items, after a cursor where one is given; returns the way to close it. */
+/** Opens a source of items, after a cursor if one is given; returns a function that closes it. */
 export type Open<Item> = (
   onItem: (item: Item, place: Place) => void,
   onEnd: (error?: KeenchatError) => void,
   cursor?: string,
 ) => () => void;
 
-/** What waits for a slow loop, in characters on the wire. */
+/** The limit of items that wait for a slow loop, in characters on the wire. */
 const maxWaitingLength = 1_048_576;
 
 export function createStream<Item>(open: Open<Item>, signal?: AbortSignal): Stream<Item> {
@@ -94,7 +94,7 @@ function iterate<Item>(start: Open<Item>): AsyncIterator<Item, void> {
     arrivedLength += length;
     if (arrivedLength <= maxWaitingLength) return;
     if (cursor === undefined) {
-      // Without positions each item stands for those before it.
+      // Without positions each item replaces those before it.
       arrived = arrived.slice(-1);
       arrivedLength = length;
     } else {

@@ -1,17 +1,17 @@
-/** Owns what a subscription is, on whichever socket it runs. */
+/** Owns a subscription, independent of its socket. */
 import type { KeenchatError } from "./errors.ts";
 import type { Place } from "./stream.ts";
 
-/** One thing to follow, over as many sockets as it takes. */
+/** One subscription, which may continue over several sockets. */
 export interface SubscriptionOptions {
   readonly path: string;
   readonly input: object;
-  /** Where to continue; it moves on by itself. */
+  /** The cursor to resume from; each item moves it. */
   readonly lastEventId?: string | undefined;
   readonly onItem: (item: unknown, place: Place) => void;
-  /** Over for good; with an error where the server refused it. */
+  /** The subscription has ended; with an error if the server refused it. */
   readonly onEnd: (error?: KeenchatError) => void;
-  /** Whether what follows this item is live. Missing: live from the start. */
+  /** Whether the items after this one are live. Default: live from the start. */
   readonly catchesUp?: (item: unknown) => boolean;
 }
 

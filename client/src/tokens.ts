@@ -1,7 +1,7 @@
-/** Owns the token of the signed-in user: where it is kept, and who hears when it changes. */
+/** Owns the token of the signed-in user: its storage, and the notification of changes. */
 import { type Observable, ObservableValue } from "./observable.ts";
 
-/** Where the token outlives the page or the process. Both functions may be asynchronous. */
+/** Storage of the token across pages or processes. Both functions may be asynchronous. */
 export interface TokenStorage {
   get(): string | null | undefined | Promise<string | null | undefined>;
   /** `null`: signed out. */
@@ -55,16 +55,16 @@ export class Tokens {
     this.#value.set(token);
   }
 
-  /** What was stored counts only until somebody signs in. */
+  /** The stored token counts only until a user signs in. */
   #restore(found: string | null | undefined): void {
     if (found && this.current === null) this.#value.set(found);
   }
 
-  /** Forgets a token that the server no longer takes, unless another has come in its place. */
+  /** Forgets a token that the server refused, unless another has replaced it. */
   refuse(token: string | null): void {
     if (token === null || token !== this.current) return;
     this.#value.set(null);
-    // Another page may have signed in meanwhile, and keeps its own token in the same place; so may this one.
+    // This page or another one may have signed in meanwhile, and stored a new token in the same place.
     const forget = (stored: string | null | undefined) => {
       if (stored === token && this.current === null) this.#write(null);
     };
@@ -73,7 +73,7 @@ export class Tokens {
     else forget(stored);
   }
 
-  /** A storage that fails holds nothing. */
+  /** A storage that fails is treated as empty. */
   #read(): string | null | undefined | Promise<string | null | undefined> {
     try {
       const stored = this.#storage?.get();
@@ -83,7 +83,7 @@ export class Tokens {
     }
   }
 
-  /** Where nothing can be stored, the token lasts as long as the page. */
+  /** If the storage fails, the token lasts as long as the page. */
   #write(token: string | null): void {
     try {
       Promise.resolve(this.#storage?.set(token)).catch(() => {});

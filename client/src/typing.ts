@@ -1,14 +1,14 @@
-/** Owns telling others that the user types: seldom enough for the server, often enough for the others. */
+/** Owns the announcement that the user is typing: rare enough for the server, frequent enough not to expire. */
 import type { Calls } from "./wire.ts";
 
-/** The server takes it back after 6 s of silence; said again within that, it stays. */
+/** The server ends typing after 6 s, so it is repeated within that time. */
 const repeatMs = 3_000;
 
-/** Tells a channel whether the user is typing. Nothing it does can fail: an indicator is not worth an error. */
+/** Announces to a channel whether the user is typing. Its calls never reject: an indicator is not worth an error. */
 export interface Typing {
-  /** Call it at every keystroke; it speaks to the server every 3 s at most. */
+  /** Call it at every keystroke; it sends at most one request every 3 s. */
   start(): void;
-  /** Call it when the input was emptied or left. Posting a message does the same on the server. */
+  /** Call it when the input is empty or loses focus. Posting a message does the same on the server. */
   stop(): void;
 }
 
@@ -21,7 +21,7 @@ export function createTyping(calls: Pick<Calls["channel"], "startTyping" | "stop
   };
   return {
     start() {
-      // Of a clock that nobody sets: the wall clock may go back.
+      // The monotonic clock, because the wall clock may go back.
       const now = performance.now();
       if (now - toldAt < repeatMs) return;
       toldAt = now;

@@ -1,4 +1,4 @@
-/** Owns looking users up: those asked for at once are read by the page, not one by one. */
+/** Owns the look-up of users: requests of the same moment are read in one page, not one by one. */
 import type { KeenchatClient } from "./client.ts";
 import { KeenchatError } from "./errors.ts";
 import { mayGoOn } from "./pages.ts";

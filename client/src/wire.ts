@@ -1,4 +1,4 @@
-/** Owns the types read off the server's definition. Here they are inferred; in the package the build writes them out, with their descriptions. */
+/** Owns the types of the server's definition. Here they are inferred; in the package the build writes them out, with their descriptions. */
 import type { AppRouter, errorCodes, KeenchatEvent as WireEvent } from "../../src/api.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -31,10 +31,10 @@ export type Calls = Nouns<AppRouter["_def"]["record"]>;
 
 type WithId<Event> = Event extends { event: infer Name; data: infer Data } ? { event: Name; data: Data; id?: string } : never;
 
-/** Everything that can happen, told apart by `event`. What the log keeps has an `id`: a cursor to resume from. */
+/** All events, distinguished by `event`. Events of the log have an `id`: a cursor to resume from. */
 export type KeenchatEvent = WithId<WireEvent>;
 
-/** What went wrong, as the server says it. */
+/** The error codes of the server. */
 export type ErrorCode = keyof typeof errorCodes;
 
 type Output<Function_ extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<Function_>>;

@@ -1,4 +1,4 @@
-/** What the servers of this process hold back for their clients: bytes written to a socket that the kernel has not taken. */
+/** The bytes that the servers of this process have written to sockets and the kernel has not accepted yet. */
 import { subscribe } from "node:diagnostics_channel";
 import type { Socket } from "node:net";
 
@@ -10,7 +10,7 @@ subscribe("net.server.socket", (message) => {
   sockets.add(socket);
   socket.once("close", () => sockets.delete(socket));
   const write = socket.write;
-  // Looked at right after each write: between two looks nothing grows unseen.
+  // Read right after each write, so that no growth is missed.
   socket.write = ((...parameters: Parameters<typeof write>) => {
     const taken = write.apply(socket, parameters);
     largest = Math.max(largest, socket.writableLength);

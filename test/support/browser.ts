@@ -17,7 +17,7 @@ export function launchBrowser(): Promise<Browser> {
 export interface OpenPage extends AsyncDisposable {
   readonly page: Page;
   readonly context: BrowserContext;
-  /** What the page complained of: errors, and what its security policy forbade. */
+  /** The page's errors, and violations of its security policy. */
   readonly complaints: string[];
 }
 

@@ -11,7 +11,7 @@ export async function signUpClient(server: { restUrl: string }, username: string
   return keenchat;
 }
 
-/** Follows all events; resolves once what follows is live. */
+/** Follows all events; resolves once they are live. */
 export async function followEvents(
   keenchat: KeenchatClient,
   options: Parameters<KeenchatClient["events"]>[0] = {},

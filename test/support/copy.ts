@@ -1,4 +1,4 @@
-/** A copy of this repository in a directory of its own, to be broken on purpose. */
+/** A copy of this repository in its own directory, to be broken on purpose. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +14,7 @@ export interface RepositoryCopy extends Disposable {
   run(script: string): { status: number | null; output: string };
 }
 
-/** Copies what git knows of or would add; packages are shared with the original. */
+/** Copies the files that git tracks or would add; packages are shared with the original. */
 export function copyRepository(): RepositoryCopy {
   const path = mkdtempSync(join(tmpdir(), "keenchat-copy-"));
   const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], { cwd: root, encoding: "utf8" });

@@ -18,7 +18,7 @@ export interface TestDatabase {
   readonly url: string;
   /** Another one with the same in it, as from a backup. Nobody may have this one open. */
   copy(): Promise<TestDatabase>;
-  /** Runs SQL behind the server's back. */
+  /** Runs SQL without the server. */
   execute(sql: string): Promise<unknown>;
   /** The number that a query answers with, in its only column `n`. */
   count(sql: string): Promise<number>;

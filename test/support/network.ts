@@ -7,7 +7,7 @@ export interface Network {
   readonly url: string;
   /** Breaks every connection there is. */
   cut(): void;
-  /** Connections that are there carry nothing any more, and nobody is told. New ones work. */
+  /** Open connections carry nothing any more, without being closed. New ones work. */
   swallow(): void;
   /** From now on no connection comes about, until `restore`. */
   refuse(): void;

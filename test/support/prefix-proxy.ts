@@ -1,4 +1,4 @@
-/** A proxy that puts a server below a path, as nginx does with `location /chat/ { proxy_pass http://server/; }`; beside it there is nothing. */
+/** A proxy that puts a server below a path, as nginx does with `location /chat/ { proxy_pass http://server/; }`; every other path is 404. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo, Socket } from "node:net";

@@ -36,7 +36,7 @@ export interface Start {
   readonly directory?: string;
 }
 
-/** Starts a server on free ports of loopback. `environment` is all it gets beside the way to its programs. */
+/** Starts a server on free ports of loopback. `environment` is its whole environment, apart from PATH. */
 export function startProcess(environment: Record<string, string>, { command, directory }: Start = {}): ServerProcess {
   const [program, ...args] = command ?? [process.execPath, serverFile];
   const { PATH = "", HOME = "" } = process.env;

@@ -1,4 +1,4 @@
-/** Owns what the tests need beside npm's packages: where it is, and what of it this machine lacks. */
+/** Owns which services the tests need in addition to npm's packages, and which of them this machine lacks. */
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
@@ -43,7 +43,7 @@ const services = {
 
 export type Service = keyof typeof services;
 
-/** What this machine lacks; asked once, by the run's configuration. */
+/** The services that this machine lacks; called once, by the run's configuration. */
 export async function findMissing(): Promise<Service[]> {
   const names = Object.keys(services) as Service[];
   const found = await Promise.all(names.map((name) => services[name]()));

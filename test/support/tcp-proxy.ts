@@ -1,11 +1,11 @@
-/** A wire between two programs that a test can cut, slow down or swallow. */
+/** A connection between two programs that a test can cut, slow down or make silent. */
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 
 /**
- * `pass`: as if it were not there. `cut`: nobody is let through, and who was is thrown out. `swallow`: connections stay and open,
- * and nothing arrives. `swallow questions`, `swallow answers`: one way only. `freeze`: as the other side's machine that has stopped,
- * goodbyes are not heard either.
+ * `pass`: as if it were not there. `cut`: closes all connections and accepts none. `swallow`: connections stay and open,
+ * and nothing arrives. `swallow questions`, `swallow answers`: one way only. `freeze`: as if the machine of the other side had
+ * stopped, so closes do not arrive either.
  */
 export type WireState = "pass" | "cut" | "swallow" | "swallow questions" | "swallow answers" | "freeze";
 

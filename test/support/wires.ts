@@ -25,7 +25,7 @@ export interface ReaderOptions {
 
 export interface Reader {
   readonly inbox: Inbox<Received>;
-  /** Cuts the connection as a broken network does: nobody says goodbye. */
+  /** Cuts the connection as a broken network does, without a close. */
   cut(): void;
 }
 

@@ -1,4 +1,4 @@
-/** The page's entry: one client for each session, so that nothing of a session outlives it in memory. */
+/** The page's entry: one client for each session, so that no data of a session stays in memory after it. */
 import { createKeenchatClient, localTokenStorage } from "@keenchat/client";
 import { KeenchatProvider, localPendingStorage } from "@keenchat/client/react";
 import { StrictMode, useState } from "react";
@@ -38,6 +38,6 @@ if (root) {
       <Page />
     </StrictMode>
   );
-  // At once: what it asks of the server is on its way before it is painted.
+  // At once, so that its requests are sent before the first paint.
   flushSync(() => createRoot(root).render(page));
 }

@@ -1,12 +1,12 @@
-/** Owns what this browser remembers of a user from visit to visit: drafts, the channel looked at last, and unsent messages. */
+/** Owns what this browser stores for a user between visits: drafts, the last channel, and unsent messages. */
 import { keyPrefix } from "./server.ts";
 
-/** Below it the client keeps unsent messages, under the ids of their users. */
+/** The prefix under which the client stores unsent messages by user id. */
 export const pendingPrefix = `${keyPrefix}.pending`;
 
 const memory = new Map<string, string>();
 
-/** Without storage, or room in it, what is kept lasts as long as the page. */
+/** Without storage, or if it is full, the data lasts as long as the page. */
 function read(key: string): string | undefined {
   if (memory.has(key)) return memory.get(key);
   try {

@@ -15,7 +15,7 @@ const ascii = /\p{ASCII}/u;
 const opening = /[\p{Ps}\p{Pi}]/u;
 /** U+2019 is an apostrophe too, and so it is left to `trailing`. */
 const closing = /(?!\u2019)[\p{Pe}\p{Pf}]/u;
-/** Bidirectional controls, zero-width characters and fillers: an address with one inside does not read as what it opens. */
+/** Bidirectional controls, zero-width characters and fillers: an address that contains one does not look like what it opens. */
 const unseen = /[\p{Default_Ignorable_Code_Point}\p{Cf}]/u;
 /** Part of an address only where more of it follows. */
 const trailing = /[.,:;!?\u2019\u2026\p{Default_Ignorable_Code_Point}\p{Cf}]/u;

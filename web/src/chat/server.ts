@@ -1,6 +1,6 @@
-/** Owns where the server is, and under which names this browser keeps what belongs to it. */
+/** Owns the URL of the server, and the names under which this browser stores its data. */
 
-/** The server is where the page is: below a path, where a proxy puts one before it. */
+/** The server has the URL of the page, including the path that a proxy may add. */
 export const server = new URL(".", location.href);
 
 /** Servers below other paths of one host are other servers, with other users. */

@@ -23,13 +23,13 @@ function withUnread(channels: ByChannel, id: number, unread: Unread | undefined)
 function reduce(channels: ByChannel, { selfId, event, data }: Happening): ByChannel {
   switch (event) {
     case "post message": {
-      // One's own are never news; others' are until their channel is looked at.
+      // The user's own messages are never unread; others are until their channel is shown.
       if (data.user_id === selfId) return channels;
       const { count = 0, first = data.id } = channels.get(data.channel_id) ?? {};
       return withUnread(channels, data.channel_id, { count: count + 1, first });
     }
     case "delete message": {
-      // What is gone before it was seen is no news either.
+      // A message that was removed before it was seen is not unread either.
       const unread = channels.get(data.channel_id);
       if (!unread || data.id < unread.first) return channels;
       return withUnread(channels, data.channel_id, unread.count > 1 ? { ...unread, count: unread.count - 1 } : undefined);
@@ -44,7 +44,7 @@ function reduce(channels: ByChannel, { selfId, event, data }: Happening): ByChan
   }
 }
 
-/** What is unread, and the way to say that a channel was looked at. */
+/** The unread messages, and a function that marks a channel as seen. */
 export function useUnread(selfId: number): [ByChannel, (channelId: number) => void] {
   const [channels, tell] = useReducer(reduce, new Map());
   useEvents((event) => tell({ ...event, selfId }));

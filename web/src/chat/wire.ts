@@ -1,10 +1,10 @@
-/** Owns what the connection drawer tells of the wire: where this page is in the log, and what it had missed. */
+/** Owns the figures of the connection drawer: the page's position in the log, and the number of missed events. */
 import { useEvents, useKeenchat } from "@keenchat/client/react";
 import { useEffect, useRef, useState } from "react";
 
 export interface Wire {
   readonly cursor: string | undefined;
-  /** Events that came late, after the last loss. */
+  /** Missed events that arrived after the last loss. */
   readonly replayed: number;
   readonly connections: number;
 }

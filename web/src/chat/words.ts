@@ -1,4 +1,4 @@
-/** Owns how failures are told to a person: what happened, and what can be done. */
+/** Owns the texts of failures for users: what happened, and what to do. */
 import { KeenchatError } from "@keenchat/client";
 
 function wait(ms: number | undefined): string {
@@ -7,7 +7,7 @@ function wait(ms: number | undefined): string {
   return `in ${Math.ceil(seconds / 60)} minutes`;
 }
 
-/** What the server says of a field, in the words of a person who fills it in. */
+/** The server's texts about a field, in words for users. */
 const fieldWords: Readonly<Record<string, string>> = {
   "Invalid username.": "Use 2 to 64 letters, digits, - or _, and begin with a letter.",
   "Must be 8 to 1024 bytes long.": "Use 8 characters or more.",

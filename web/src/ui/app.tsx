@@ -1,4 +1,4 @@
-/** Owns what the page shows at all: the door, the chat, or the way between them. */
+/** Owns what the page shows: the door, the chat, or the transition between them. */
 import { useChannel, useChannels, useKeenchat, useMessages, useSession } from "@keenchat/client/react";
 import { useEffect, useState } from "react";
 import { Kept } from "../chat/kept.ts";
@@ -17,7 +17,7 @@ function useIsCutOff(): boolean {
   return isCutOff;
 }
 
-/** Reads what the chat is about to show, while the server still says who is here. */
+/** Reads the data that the chat will show, while the server confirms the session. */
 function ChannelAhead({ id }: { id: number }) {
   useChannel(id);
   useMessages(id);
@@ -38,7 +38,7 @@ function Opening({ problem }: { problem: string | undefined }) {
   );
 }
 
-/** `onSignedOut`: the user has ended the session, and nothing of it may stay. */
+/** `onSignedOut`: the user has ended the session, and none of its data may stay. */
 export function App({ onSignedOut }: { onSignedOut: () => void }) {
   const client = useKeenchat();
   const { status, self, error } = useSession();

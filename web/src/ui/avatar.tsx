@@ -1,4 +1,4 @@
-/** Owns the sign of a person: two letters on a colour that is always theirs. */
+/** Owns the avatar of a user: two letters on a colour that never changes. */
 import type { CSSProperties } from "react";
 
 /** Neighbouring ids far apart on the wheel. */

@@ -14,7 +14,7 @@ interface ComposerProps {
   draft: string;
   onDraft: (draft: string) => void;
   onSend: (text: string) => void;
-  /** Arrow up in an empty box: change what one said last. */
+  /** Arrow up in an empty box: edit one's last message. */
   onEditLast: () => void;
 }
 
@@ -33,7 +33,7 @@ export function useGrowingBox(text: string) {
 
 export function Composer({ channel, typing, draft, onDraft, onSend, onEditLast }: ComposerProps) {
   const box = useGrowingBox(draft);
-  // A channel that was just opened is there to be written in.
+  // A channel that was just opened gets the focus in its message box.
   useLayoutEffect(focusPlace, []);
   // Code points, as the server counts; looked at only where it matters.
   const characters = draft.length > countFrom ? [...draft].length : 0;

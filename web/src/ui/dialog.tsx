@@ -5,7 +5,7 @@ import { FormProblem, useForm } from "./form.tsx";
 
 export interface DialogProps {
   title: string;
-  /** What the button does, in the words of the person. */
+  /** The button's label, as the user would say it. */
   action: string;
   danger?: boolean;
   fields?: readonly string[];
@@ -25,7 +25,7 @@ export function Dialog({ title, action, danger = false, fields = [], onAction, o
   };
   const { form, isBusy, problems, onSubmit } = useForm({ fields, act });
 
-  // While it is still in the page: closing gives the keyboard back to the element that had it before.
+  // While the dialog is still in the page, because closing returns the focus to the element that had it before.
   useLayoutEffect(() => {
     const { current } = dialog;
     const listener = () => onClosed();

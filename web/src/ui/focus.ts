@@ -1,4 +1,4 @@
-/** Owns where the keyboard goes on when the element that had it leaves the page, or a layer closes. It is never nowhere. */
+/** Owns where the focus goes when its element leaves the page or a layer closes. The focus is never lost. */
 
 /** Where a person goes on, best first. */
 const places = ["dialog[open] .button", "#composer", "#title", ".channel[aria-current]", ".channel", "main input", "main button"];
@@ -6,11 +6,11 @@ const focusable = "a, button, input, textarea, [tabindex]";
 const isTouched = matchMedia("(pointer: coarse)");
 
 function isPlace(element: Element): element is HTMLElement {
-  // On a touch screen the message box brings its keyboard over half of what one reads.
+  // On a touch screen, focus in the message box opens a keyboard over half of the messages.
   return element instanceof HTMLElement && element.checkVisibility() && !(isTouched.matches && element.id === "composer");
 }
 
-/** Gives the keyboard to the first place there is; a dialog keeps it. */
+/** Moves the focus to the first place that exists; a dialog keeps it. */
 export function focusPlace(): void {
   if (document.activeElement?.closest("dialog[open]")) return;
   for (const place of places) {
@@ -29,7 +29,7 @@ export function followFocus(): void {
   document.addEventListener("focusin", ({ target }) => {
     last = target instanceof Element ? target : null;
   });
-  // Safari gives no focus to a pressed button; and a person who presses on nothing wants it nowhere.
+  // Safari does not focus a clicked button, and a click on the background should focus nothing.
   document.addEventListener("pointerdown", ({ target }) => {
     last = target instanceof Element ? target.closest(focusable) : null;
   });

@@ -1,4 +1,4 @@
-/** Owns what a key means, whatever writes with it. */
+/** Owns the meaning of keys, with any input method. */
 import type { KeyboardEvent } from "react";
 
 /** The code of every key that an input method takes. */

@@ -142,7 +142,7 @@ interface PendingRowProps {
 
 const sendingMs = 1_000;
 
-/** What is there at once needs no word. */
+/** A message that is posted quickly shows no status. */
 function Sending() {
   const [shows, setShows] = useState(false);
   useEffect(() => {

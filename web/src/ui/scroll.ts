@@ -65,7 +65,7 @@ export function useScroll(firstId: number | undefined, version: unknown): Scroll
     lastFirstId.current = firstId;
     if (pinned.current) element.scrollTop = element.scrollHeight;
     else if (isPrepended && first.current) {
-      // Browsers that hold the place by themselves do not at the very top, and others never do: here it is done once, by us.
+      // Browsers with scroll anchoring do not anchor at the very top, and others never do: here it is done for all.
       element.style.overflowAnchor = "none";
       element.scrollTop += placeOf(first.current.element, element) - first.current.place;
       requestAnimationFrame(() => requestAnimationFrame(() => element.style.removeProperty("overflow-anchor")));

@@ -66,7 +66,7 @@ export function Shell({ self, onSignOut }: { self: CurrentSession; onSignOut: ()
     setGoneId(id);
     go(undefined, { replace: true });
   }, []);
-  // The list may still have what is gone.
+  // The list may still contain a removed channel.
   const firstId = channels.find(({ id }) => id !== goneId)?.id;
   useEffect(() => {
     if (route !== undefined || !isWide) return;

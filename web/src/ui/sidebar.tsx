@@ -27,7 +27,7 @@ function ChannelLink({ id, title, count, isOpen }: { id: number; title: string; 
   );
 }
 
-/** Nothing of a user stays in the browser; where that costs them a message, they are asked. */
+/** No data of a user stays in the browser; if an unsent message would be lost, the user is asked first. */
 function SignOutDialog({ count, onSignOut, onClose }: { count: number; onSignOut: () => Promise<void>; onClose: () => void }) {
   return (
     <Dialog title="Sign out?" action="Sign out" danger onAction={onSignOut} onClose={onClose}>

@@ -8,10 +8,10 @@ import { Mark } from "./icons.tsx";
 
 type Way = "in" | "up";
 
-/** The server writes into its page what the door has to know before anybody is signed in. */
+/** The server writes into the page what the door has to know before a user is signed in. */
 const isSignUpOpen = document.querySelector<HTMLMetaElement>("meta[name=sign-up]")?.content !== "closed";
 
-/** `isCutOff`: the session ended by itself, in the middle of something. */
+/** `isCutOff`: the session ended without a sign-out. */
 export function SignIn({ isCutOff }: { isCutOff: boolean }) {
   const client = useKeenchat();
   const [way, setWay] = useState<Way>("in");

@@ -93,7 +93,7 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
   const { id } = channel;
   const { messages, pending, hasOlder, status, trim } = all;
   const isVisible = useIsVisible();
-  // What is seen comes first; what is above it a moment later, while one can type already.
+  // Visible messages are rendered first; those above a moment later, while the user can already type.
   const isWhole = useDeferredValue(messages.length > 0, false);
   const rows = useMemo(() => toRows(isWhole ? messages : messages.slice(-firstRows), newFrom), [messages, isWhole, newFrom]);
   const version = useMemo(() => ({ rows, pending, status }), [rows, pending, status]);
@@ -101,7 +101,7 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
   const today = useToday();
   const newest = messages.at(-1);
 
-  // Before it is painted: what is looked at is never unread.
+  // Before the paint: a visible message is never unread.
   useLayoutEffect(() => {
     if (isAtEnd && isVisible && unread > 0) onSeen(id);
   }, [id, isAtEnd, isVisible, unread, onSeen]);
@@ -111,7 +111,7 @@ export function Timeline({ channel, self, messages: all, unread, onSeen, newFrom
   }, [messages, isAtEnd, trim]);
 
   const ownCount = pending.length;
-  // What one sends is what one wants to see.
+  // A user wants to see the message that they just sent.
   useEffect(() => {
     if (ownCount > 0) toEnd();
   }, [ownCount, toEnd]);
