@@ -56,7 +56,7 @@ test("what the server asks to wait for is waited for, and can be taken back mean
   await refuse(page, "message.post", "TOO_MANY_REQUESTS", { "retry-after": "40" });
   await page.getByLabel("Message to Code").fill("too soon");
   await page.keyboard.press("Enter");
-  await page.getByText("That was too much at once. It goes out by itself in 40 seconds.").waitFor();
+  await page.getByText("That was too much at once. It will be sent in 40 seconds.").waitFor();
   await page.getByRole("button", { name: "Take it back" }).click();
   expect(await page.getByLabel("Message to Code").inputValue()).toBe("too soon");
   expect(await page.locator(".row").count()).toBe(0);

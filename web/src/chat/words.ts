@@ -54,16 +54,16 @@ export function sayError(error: unknown): string {
   }
 }
 
-/** The same for a message that is sent again by itself. */
+/** The same for a message that is retried automatically. */
 export function sayWaiting(error: KeenchatError): string {
   switch (error.code) {
     case "UNREACHABLE":
-      return "It goes out by itself when the server is back.";
+      return "It will be sent when the server is back.";
     case "TOO_MANY_REQUESTS":
-      return `That was too much at once. It goes out by itself ${wait(error.retryAfterMs)}.`;
+      return `That was too much at once. It will be sent ${wait(error.retryAfterMs)}.`;
     case "SERVICE_UNAVAILABLE":
-      return "The server cannot store anything right now. It goes out by itself when it can.";
+      return "The server cannot store anything right now. It will be sent when that is possible.";
     default:
-      return `${sayError(error)} It also goes out by itself.`;
+      return `${sayError(error)} It will be sent automatically.`;
   }
 }

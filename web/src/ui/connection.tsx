@@ -46,7 +46,7 @@ export function ConnectionNotice() {
       <div className="notice" data-state={connection}>
         {connection === "offline" ? (
           <>
-            <p>The server cannot be reached. What you send is kept and goes out when it is back.</p>
+            <p>The server cannot be reached. What you send is kept, and will be sent when it is back.</p>
             <button type="button" className="button small" onClick={() => client.connection.reconnect()}>
               Try now
             </button>
