@@ -88,6 +88,10 @@ export const maxUnreadBytesInAll = 128 * mebibyte;
 export const maxHashing = 2;
 export const maxWaitingForHashing = 32;
 
+/** Pieces of the log that are read at once for readers that are behind, and the bytes of each. */
+export const maxReplaysAtOnce = 2;
+export const maxReplayBytes = 128 * kibibyte;
+
 // Presence and typing.
 
 /** Silence after which typing ends. */
@@ -101,6 +105,9 @@ export const movementPauseMs = 250;
 /** The same where more than so many users are in it. */
 export const crowdUsers = 500;
 export const crowdPauseMs = 2_000;
+/** Writes that announcements may cause within one pause: one to each reader. Those beyond wait for its end, and go out together. */
+export const maxAnnouncementWrites = 1_000;
+export const announcementPauseMs = 250;
 /** Entries and exits of one user in all channels: so many at once, then one each interval. */
 export const moves = { burst: 20, intervalMs: 250 } as const;
 /** A user beyond that has to stay for so long to be announced. */

@@ -3,24 +3,10 @@ import { expect, test } from "vitest";
 import * as limits from "../../src/core/limits.ts";
 import { readDocument } from "../support/markdown.ts";
 
-const {
-  crowdPauseMs,
-  crowdUsers,
-  defaultPageLength,
-  errorWindowMs,
-  maxErrors,
-  maxHashing,
-  maxPageLength,
-  maxWaitingForHashing,
-  movementPauseMs,
-  moves,
-  typingPauseMs,
-  typingStarts,
-} = limits;
 const small = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
 
-/** As a sentence has it: one to ten in letters. */
-function words(number: number): string {
+/** As a sentence has it: up to ten in letters. */
+function count(number: number): string {
   return small[number] ?? number.toLocaleString("en");
 }
 
@@ -37,65 +23,78 @@ function characters(max: number): string {
   return `${max.toLocaleString("en")} characters`;
 }
 
-/** What the page says of each. */
-const said: Record<keyof typeof limits, string> = {
-  maxBodyBytes: `| a request's body | ${size(limits.maxBodyBytes)}, else 413 |`,
-  maxBodyText: `| a WebSocket frame | ${limits.maxBodyText}, else the socket is closed with 1009 |`,
-  minUsernameCharacters: `| \`username\` | ${limits.minUsernameCharacters} to `,
-  maxUsernameCharacters: ` to ${limits.maxUsernameCharacters} letters, digits, - or _,`,
-  minPasswordBytes: `| \`password\` | ${limits.minPasswordBytes} to `,
-  maxPasswordBytes: ` to ${limits.maxPasswordBytes} bytes of UTF-8;`,
-  maxTitleCharacters: `| \`title\` | 1 to ${characters(limits.maxTitleCharacters)},`,
-  maxDescriptionCharacters: `| \`description\` | At most ${characters(limits.maxDescriptionCharacters)} |`,
-  maxMessageCharacters: `| \`message_text\` | 1 to ${characters(limits.maxMessageCharacters)},`,
-  maxClientMessageIdCharacters: `| \`client_message_id\` | 1 to ${characters(limits.maxClientMessageIdCharacters)} |`,
-  defaultPageLength: `; ${defaultPageLength} where it is missing |`,
-  maxPageLength: `| \`limit\` | 1 to ${maxPageLength};`,
-  maxAnswerBytes: `A page ends early where its answer would be larger than ${size(limits.maxAnswerBytes)}`,
-  maxFilterChannels: `| channels in one filter | 1 to ${limits.maxFilterChannels} |`,
-  maxBatchCalls: `| a tRPC batch | ${limits.maxBatchCalls} calls,`,
-  maxCallIdCharacters: `| a call's id over tRPC's WebSocket | a number, or ${characters(limits.maxCallIdCharacters)} |`,
-  maxFrameFragments: `| fragments of one WebSocket frame | ${limits.maxFrameFragments} |`,
-  maxTokenCharacters: `| a token | ${characters(limits.maxTokenCharacters)}, else 401 |`,
-  floodSeconds: `As many frames as are allowed in ${limits.floodSeconds} seconds,`,
-  maxErrors: `More than ${maxErrors} errors within ${seconds(errorWindowMs)} close a plain or Socket.IO socket`,
-  errorWindowMs: `errors within ${seconds(errorWindowMs)}`,
-  maxWaitingCommandBytes: `socket take at most ${size(limits.maxWaitingCommandBytes)}.`,
-  maxPipelinedRequests: `more than ${limits.maxPipelinedRequests} requests that wait behind an answer`,
-  maxQueriesAtOnce: `At most ${words(limits.maxQueriesAtOnce)} queries`,
-  maxMutationsAtOnce: `${words(limits.maxMutationsAtOnce)} mutations of one batch over HTTP`,
-  identifyWithinMs: `has ${seconds(limits.identifyWithinMs)} to identify`,
-  firstByteWithinMs: `${seconds(limits.firstByteWithinMs)} without a first byte`,
-  headersWithinMs: `${seconds(limits.headersWithinMs)} for its headers`,
-  requestWithinMs: `${seconds(limits.requestWithinMs)} for the whole of it`,
-  keepAliveMs: `stays open for ${seconds(limits.keepAliveMs)}`,
-  heartbeatMs: `every ${seconds(limits.heartbeatMs)}`,
-  closeWithinMs: `${seconds(limits.closeWithinMs)} for its half of the close`,
-  unreadAnswerMs: `nothing is taken for ${seconds(limits.unreadAnswerMs)} ends its connection`,
-  tooSlowMs: `After ${seconds(limits.tooSlowMs)} of this`,
-  streamMs: `other than \`events\` is ended after ${seconds(limits.streamMs)}`,
-  maxUnreadBytes: `at most about ${size(limits.maxUnreadBytes)} for a reader`,
-  maxUnreadBytesPerAddress: `Once ${size(limits.maxUnreadBytesPerAddress)} wait for the clients of one address`,
-  maxUnreadBytesInAll: `once ${size(limits.maxUnreadBytesInAll)} wait for all clients`,
-  maxHashing: `${words(maxHashing).replace("t", "T")} passwords are hashed at once`,
-  maxWaitingForHashing: `hashed at once and ${maxWaitingForHashing} wait.`,
-  typingMs: `after ${seconds(limits.typingMs)} of silence`,
-  typingPauseMs: `typing is told at most every ${typingPauseMs} ms in a channel`,
-  typingStarts: `${words(typingStarts.burst)} begin at once and ${words(1_000 / typingStarts.intervalMs)} a second after that`,
-  movementPauseMs: `told at most every ${movementPauseMs} ms in a channel,`,
-  crowdUsers: `in one of more than ${crowdUsers} people`,
-  crowdPauseMs: `every ${crowdPauseMs / 1_000} s in one of more than`,
+/** Of each limit, what its line of the page is about, and the number that stands there. */
+const lines: Record<keyof typeof limits, [about: string, number: string]> = {
+  maxBodyBytes: ["a request's body", size(limits.maxBodyBytes)],
+  maxBodyText: ["a WebSocket frame", limits.maxBodyText],
+  minUsernameCharacters: ["`username`", `${limits.minUsernameCharacters} to`],
+  maxUsernameCharacters: ["`username`", `to ${limits.maxUsernameCharacters} letters`],
+  minPasswordBytes: ["`password`", `${limits.minPasswordBytes} to`],
+  maxPasswordBytes: ["`password`", `to ${limits.maxPasswordBytes} bytes`],
+  maxTitleCharacters: ["`title`", characters(limits.maxTitleCharacters)],
+  maxDescriptionCharacters: ["`description`", characters(limits.maxDescriptionCharacters)],
+  maxMessageCharacters: ["`message_text`", characters(limits.maxMessageCharacters)],
+  maxClientMessageIdCharacters: ["`client_message_id`", characters(limits.maxClientMessageIdCharacters)],
+  defaultPageLength: ["`limit`", `${limits.defaultPageLength} where it is missing`],
+  maxPageLength: ["`limit`", `1 to ${limits.maxPageLength}`],
+  maxAnswerBytes: ["A page", size(limits.maxAnswerBytes)],
+  maxFilterChannels: ["channels in one filter", `1 to ${limits.maxFilterChannels}`],
+  maxBatchCalls: ["a tRPC batch", `${limits.maxBatchCalls} calls`],
+  maxCallIdCharacters: ["a call's id", characters(limits.maxCallIdCharacters)],
+  maxFrameFragments: ["fragments", `${limits.maxFrameFragments}`],
+  maxTokenCharacters: ["a token", characters(limits.maxTokenCharacters)],
+  floodSeconds: ["frames", `${limits.floodSeconds} seconds`],
+  maxErrors: ["Socket.IO", `${limits.maxErrors} errors`],
+  errorWindowMs: ["errors", seconds(limits.errorWindowMs)],
+  maxWaitingCommandBytes: ["commands", size(limits.maxWaitingCommandBytes)],
+  maxPipelinedRequests: ["behind an answer", `${limits.maxPipelinedRequests} requests`],
+  maxQueriesAtOnce: ["queries", count(limits.maxQueriesAtOnce)],
+  maxMutationsAtOnce: ["batch", `${count(limits.maxMutationsAtOnce)} mutations`],
+  identifyWithinMs: ["identify", seconds(limits.identifyWithinMs)],
+  firstByteWithinMs: ["first byte", seconds(limits.firstByteWithinMs)],
+  headersWithinMs: ["headers", seconds(limits.headersWithinMs)],
+  requestWithinMs: ["A request", seconds(limits.requestWithinMs)],
+  keepAliveMs: ["without a request", seconds(limits.keepAliveMs)],
+  heartbeatMs: ["sign of life", seconds(limits.heartbeatMs)],
+  closeWithinMs: ["close", seconds(limits.closeWithinMs)],
+  unreadAnswerMs: ["an answer", seconds(limits.unreadAnswerMs)],
+  tooSlowMs: ["4008", seconds(limits.tooSlowMs)],
+  streamMs: ["subscription over HTTP", seconds(limits.streamMs)],
+  maxUnreadBytes: ["a reader", size(limits.maxUnreadBytes)],
+  maxUnreadBytesPerAddress: ["one address", size(limits.maxUnreadBytesPerAddress)],
+  maxUnreadBytesInAll: ["all clients", size(limits.maxUnreadBytesInAll)],
+  maxHashing: ["passwords", `${count(limits.maxHashing)} passwords`],
+  maxWaitingForHashing: ["passwords", `${limits.maxWaitingForHashing} wait`],
+  maxReplaysAtOnce: ["replays", `${count(limits.maxReplaysAtOnce)} pieces`],
+  maxReplayBytes: ["pieces of the log", size(limits.maxReplayBytes)],
+  typingMs: ["Typing ends", seconds(limits.typingMs)],
+  typingPauseMs: ["For one user, typing", `${limits.typingPauseMs} ms`],
+  typingStarts: [
+    "starts",
+    `${count(limits.typingStarts.burst)} starts at once and ${count(1_000 / limits.typingStarts.intervalMs)} a second`,
+  ],
+  movementPauseMs: ["`channel movement`", `${limits.movementPauseMs} ms`],
+  crowdUsers: ["`channel movement`", `${limits.crowdUsers} users`],
+  crowdPauseMs: ["`channel movement`", `${limits.crowdPauseMs / 1_000} s`],
   // A change of channels is an exit and an entry.
-  moves: `more than ${words(moves.burst / 2)} channels at once`,
-  settleBeyondMovesMs: `where they stay for ${limits.settleBeyondMovesMs / 1_000} s, and ${words(1_000 / moves.intervalMs)} times a second elsewhere`,
-  lingerMs: `stays in the channel for ${limits.lingerMs / 1_000} s`,
-  renewalMs: `and for ${limits.renewalMs / 1_000} s where the server has ended the stream`,
+  moves: ["channels at once", `${count(limits.moves.burst / 2)} channels`],
+  settleBeyondMovesMs: ["channels at once", `${limits.settleBeyondMovesMs / 1_000} s`],
+  lingerMs: ["connection is lost", `${limits.lingerMs / 1_000} s`],
+  renewalMs: ["has ended the stream", `${limits.renewalMs / 1_000} s`],
+  maxAnnouncementWrites: ["Typing and movements", `${limits.maxAnnouncementWrites.toLocaleString("en")} writes`],
+  announcementPauseMs: ["Typing and movements", `every ${limits.announcementPauseMs} ms`],
 };
 
 test("docs/limits.md: every limit of the source", () => {
-  const { text } = readDocument("docs/limits.md");
-  expect(Object.keys(said).sort()).toEqual(Object.keys(limits).sort());
-  for (const [name, sentence] of Object.entries(said)) expect(text, name).toContain(sentence);
+  const page = readDocument("docs/limits.md").text.split("\n");
+  expect(Object.keys(lines).sort()).toEqual(Object.keys(limits).sort());
+  for (const [name, [about, number]] of Object.entries(lines)) {
+    const found = page.filter((line) => line.includes(about));
+    // Whole: "5 seconds" is none of 15 seconds or 1.5 seconds.
+    const whole = new RegExp(String.raw`(?<![\d.,])${number.replaceAll(".", "[.]")}(?!\d)`, "i");
+    expect(found.some((line) => whole.test(line)) ? [] : found, `${name}: ${number}`).toEqual([]);
+    expect(found.length, `${name}: ${about}`).toBeGreaterThan(0);
+  }
 });
 
 test("README.md: the limits of its table", () => {
@@ -109,5 +108,5 @@ test("README.md: the limits of its table", () => {
   expect(table.get("`client_message_id`")).toBe(`1 to ${characters(limits.maxClientMessageIdCharacters)}`);
   expect(table.get("body, WebSocket frame")).toBe(limits.maxBodyText);
   expect(table.get("tRPC batch")).toBe(`${limits.maxBatchCalls} calls`);
-  expect(table.get("passwords at once")).toBe(`${maxHashing} are hashed and ${maxWaitingForHashing} wait; then 429`);
+  expect(table.get("passwords at once")).toBe(`${limits.maxHashing} are hashed and ${limits.maxWaitingForHashing} wait; then 429`);
 });

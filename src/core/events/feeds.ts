@@ -1,6 +1,7 @@
 /** Owns all feeds of this process: opens them, tells each of what is committed and announced, and of the passing of time. */
 import type { Clock } from "../clock.ts";
 import { FairQueue } from "../fair-queue.ts";
+import { announcementPauseMs, maxAnnouncementWrites, maxReplaysAtOnce } from "../limits.ts";
 import { type Ephemeral, type EphemeralState, Ephemerals } from "./ephemerals.ts";
 import { type AnyFeed, Feed, type FeedOptions, type FeedSurroundings } from "./feed.ts";
 import type { EventLog, LogEvent, Position } from "./log.ts";
@@ -13,16 +14,11 @@ export interface Here {
 }
 
 const sweepMs = 1_000;
-/** Writes, one to each reader, that announcements may cause within one pause; what is beyond waits for its end, and goes out together. */
-const writesAtOnce = 1_000;
-const pauseMs = 250;
-/** How many pieces of the log are read and passed on at a time, however many readers stand back. */
-const replaysAtOnce = 2;
 
 export class Feeds implements FeedSurroundings {
   readonly log: EventLog;
   readonly ephemerals = new Ephemerals();
-  readonly turns = new FairQueue(replaysAtOnce);
+  readonly turns = new FairQueue(maxReplaysAtOnce);
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
   readonly #feeds = new Set<AnyFeed>();
@@ -87,15 +83,15 @@ export class Feeds implements FeedSurroundings {
     const state = this.ephemerals.announce(key, ephemeral, now);
     if (this.#waiting) return;
     if (now >= this.#pauseUntil) {
-      this.#pauseUntil = now + pauseMs;
+      this.#pauseUntil = now + announcementPauseMs;
       this.#writes = 0;
     }
-    if (this.#writes === 0 || this.#writes + this.#feeds.size <= writesAtOnce) this.#tell([state]);
+    if (this.#writes === 0 || this.#writes + this.#feeds.size <= maxAnnouncementWrites) this.#tell([state]);
     else {
       this.#waiting = true;
       this.clock.after(this.#pauseUntil - now, () => {
         this.#waiting = false;
-        this.#pauseUntil = this.clock.monotonic() + pauseMs;
+        this.#pauseUntil = this.clock.monotonic() + announcementPauseMs;
         this.#writes = 0;
         this.#tell(this.ephemerals.since(this.#toldVersion));
       });

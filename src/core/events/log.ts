@@ -1,5 +1,6 @@
 /** Owns the event log as readers see it: the head, the recent events in memory, and the table for everything older. */
 import type { z } from "zod";
+import { maxReplayBytes } from "../limits.ts";
 import type { Read } from "../transaction.ts";
 import { parseCursor, toCursor } from "./cursor.ts";
 import { blankEvents, isInternal, readInternal } from "./internal.ts";
@@ -36,8 +37,6 @@ const ringBytes = 32 * 1024 * 1024;
 /** How many events other nodes' commits are fetched by at once, and how many bytes of them. */
 const tailEvents = 500;
 const tailBytes = 1024 * 1024;
-/** A piece of the log for a reader: as much as is written to it at once. */
-const pieceBytes = 128 * 1024;
 /** How many positions a filter is held against in one statement. */
 const filteredEvents = 2_000;
 /** What an event costs beside its payload, roughly; and its payload is kept once more by each wire that sent it. */
@@ -228,7 +227,7 @@ export class EventLog {
     const recent = this.recent(seq, limit);
     if (recent) return recent;
     const to = Math.min(this.#head.seq, seq + (channels ? filteredEvents : limit));
-    const rows = await readPiece(this.#read, { after: seq, to, limit, bytes: pieceBytes, channels });
+    const rows = await readPiece(this.#read, { after: seq, to, limit, bytes: maxReplayBytes, channels });
     return rows.map(toLogEvent);
   }
 
@@ -242,7 +241,7 @@ export class EventLog {
     let bytes = 0;
     const end = events.findIndex(({ payload }) => {
       bytes += payload?.length ?? 0;
-      return bytes > pieceBytes;
+      return bytes > maxReplayBytes;
     });
     return end === -1 ? events : events.slice(0, Math.max(end, 1));
   }
