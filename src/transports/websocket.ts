@@ -9,8 +9,8 @@ import { nextRequestId } from "../core/random.ts";
 import { checkHost, parseTarget, readToken, type Target } from "./http/gate.ts";
 import { refuseSocket } from "./http/refusal.ts";
 import { isUnderWay } from "./http/turns.ts";
+import { readFeedRequest } from "./shim/feed-request.ts";
 import { PlainSocket } from "./shim/plain.ts";
-import { readReading } from "./shim/shim.ts";
 import type { SocketIo } from "./shim/socket-io.ts";
 import { type Protocol, type SocketOptions, type Upgrade, WebSocketConnection } from "./socket/websocket-connection.ts";
 import { announcesParams, isTrpcFrame } from "./trpc/trpc-frames.ts";
@@ -27,7 +27,7 @@ class FirstFrame implements Protocol {
 
   constructor(connection: WebSocketConnection, target: Target) {
     this.#connection = connection;
-    this.#plain = new PlainSocket(connection, readReading(target.query));
+    this.#plain = new PlainSocket(connection, readFeedRequest(target.query));
   }
 
   receive(data: Buffer, isBinary: boolean): void {
@@ -81,7 +81,7 @@ export function createWebSockets(options: WebSocketOptions) {
     if (first === "socket.io" && rest.length === 0) return undefined;
     if (rest.length > 0 || (first !== undefined && first !== "trpc"))
       throw new AppError("NOT_FOUND", "There is no WebSocket at this path.");
-    readReading(target.query);
+    readFeedRequest(target.query);
     const upgrade = { target, origin: originOf(request), requestId, token: readToken(request, target.query) };
     if (!connections.hasRoom(upgrade.origin.address)) throw tooManyConnections();
     return upgrade;

@@ -1,7 +1,8 @@
 /** Owns the plain WebSocket of the compatibility shim: named events as JSON text frames. It knows no event of the log by name. */
 import { plainWire } from "../../core/events/wires.ts";
 import type { Protocol, WebSocketConnection } from "../socket/websocket-connection.ts";
-import { type Reading, Shim } from "./shim.ts";
+import type { FeedRequest } from "./feed-request.ts";
+import { Shim } from "./shim.ts";
 
 /** A frame as a client sends it: `{"event":…,"data":…}`. */
 function parseFrame(data: Buffer): { event: string; data: unknown } | undefined {
@@ -19,9 +20,9 @@ function parseFrame(data: Buffer): { event: string; data: unknown } | undefined 
 export class PlainSocket implements Protocol {
   readonly #shim: Shim<Buffer>;
 
-  constructor(connection: WebSocketConnection, reading: Reading) {
+  constructor(connection: WebSocketConnection, feedRequest: FeedRequest) {
     const { options, token } = connection;
-    this.#shim = new Shim({ options, connection, token, wire: plainWire, flow: connection, reading });
+    this.#shim = new Shim({ options, connection, token, wire: plainWire, flow: connection, feedRequest });
   }
 
   receive(data: Buffer, isBinary: boolean): void {

@@ -9,23 +9,11 @@ import type { Follow } from "../../core/events/follow.ts";
 import { errorWindowMs, identifyWithinMs, maxErrors } from "../../core/limits.ts";
 import { createContext, type Services } from "../../core/services.ts";
 import { callProcedure } from "../calls/procedures.ts";
-import { single, type Target } from "../http/gate.ts";
-import { fromQuery } from "../http/url-fields.ts";
 import { type Connection, closeCodes } from "../socket/connections.ts";
 import { Attendance } from "./attendance.ts";
 import { CommandQueue, type Flow } from "./command-queue.ts";
 import { isCommand } from "./commands.ts";
-
-/** What a socket's URL says of its reading; the procedure's schema judges it. */
-export interface Reading {
-  readonly cursor: string | undefined;
-  readonly channelIds: unknown;
-}
-
-/** @throws AppError BAD_REQUEST where a parameter is repeated. */
-export function readReading(query: Target["query"]): Reading {
-  return { cursor: single(query, "cursor"), channelIds: fromQuery(query, "channel_id", "numbers") };
-}
+import type { FeedRequest } from "./feed-request.ts";
 
 export interface ShimOptions<Frame> {
   readonly options: {
@@ -36,7 +24,7 @@ export interface ShimOptions<Frame> {
   };
   readonly connection: Connection & Sink<Frame>;
   readonly wire: Wire<Frame>;
-  readonly reading: Reading;
+  readonly feedRequest: FeedRequest;
   /** The token of the opening, whatever the client gave for one; undefined: none. */
   readonly token: unknown;
   /** Where the client's side can be made to wait. */
@@ -86,7 +74,7 @@ export class Shim<Frame> {
 
   constructor(given: ShimOptions<Frame>) {
     this.#given = given;
-    this.#cursor = given.reading.cursor;
+    this.#cursor = given.feedRequest.cursor;
     this.#commands = new CommandQueue(given.flow);
     const { token, options } = given;
     if (token === undefined) this.#beNobody();
@@ -177,8 +165,8 @@ export class Shim<Frame> {
 
   /** The procedure checks the filter and the right to read; the feed does the rest. */
   async #open(here?: Here): Promise<void> {
-    const { options, wire, connection, reading } = this.#given;
-    const input = { channel_id: reading.channelIds, lastEventId: this.#cursor };
+    const { options, wire, connection, feedRequest } = this.#given;
+    const input = { channel_id: feedRequest.channelIds, lastEventId: this.#cursor };
     this.#cursor = undefined;
     const { channels, cursor } = (await this.#call("events", input)) as Follow<unknown>;
     const { address } = connection.origin;

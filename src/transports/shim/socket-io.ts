@@ -12,7 +12,8 @@ import { type Exchange, sendOptions } from "../http/http.ts";
 import { type CloseCode, Connection, closeCodes } from "../socket/connections.ts";
 import { FrameRate } from "../socket/frame-rate.ts";
 import type { SocketOptions } from "../socket/websocket-connection.ts";
-import { type Acknowledge, readReading, Shim } from "./shim.ts";
+import { readFeedRequest } from "./feed-request.ts";
+import { type Acknowledge, Shim } from "./shim.ts";
 
 /** What the library leaves untyped: its engine, and a transport's readiness. */
 interface Engine {
@@ -159,7 +160,7 @@ function serve(socket: Socket, connection: SocketIoConnection, options: SocketOp
     options,
     connection,
     wire: socketIoWire,
-    reading: readReading(query),
+    feedRequest: readFeedRequest(query),
     token: readHandshakeToken(socket),
   });
 
@@ -231,7 +232,7 @@ export function createSocketIo(options: SocketOptions) {
   /** Refuses, before the handshake, what the shim could not make sense of after it. */
   function check(request: IncomingMessage): void {
     const { query } = parseTarget(request.url ?? "/");
-    readReading(query);
+    readFeedRequest(query);
     readToken(request, query);
   }
 
