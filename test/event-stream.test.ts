@@ -84,23 +84,40 @@ test("?lastEventId= resumes, wins over ?cursor=, and gives way to the header", a
   );
 });
 
-test("a line of a stream is one line to every reader, and the text comes back as sent", async () => {
+// As Python splits them.
+const lineBreak = /\r\n|[\n\v\f\r\u0085\u2028\u2029]/;
+
+test.each([
+  ["/event?cursor=", "event: ready"],
+  ["/trpc/events?lastEventId=", '"event":"ready"'],
+])("a line of the stream %s is one line to every reader, and the text comes back as sent", async (path, end) => {
   const text = "next\u0085line\u2028separator\u2029paragraph";
   const { body: message } = await post(server, ann.token, 1, text);
   const { body: page } = await request(server, "GET", "/event");
   const before = page.cursor;
   await request(server, "PUT", `/message/${message.id}`, { token: ann.token, body: { message_text: `${text}!` } });
-  const answer = await fetch(`${server.restUrl}/event?cursor=${before}`, { headers: { accept: "text/event-stream" } });
+  const answer = await fetch(`${server.restUrl}${path}${before}`, { headers: { accept: "text/event-stream" } });
   let raw = "";
   for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
     raw += chunk;
-    if (raw.includes("event: ready")) break;
+    if (raw.includes(end)) break;
   }
-  // As Python splits them.
-  const lines = raw.split(/\r\n|[\n\v\f\r\u0085\u2028\u2029]/);
+  const lines = raw.split(lineBreak);
   const data = lines.find((line) => line.startsWith("data: ") && line.includes("message_text"));
-  expect(JSON.parse(data?.slice("data: ".length) ?? "").message_text).toBe(`${text}!`);
+  const event = JSON.parse(data?.slice("data: ".length) ?? "");
+  expect((event.data ?? event).message_text).toBe(`${text}!`);
   expect(lines.every((line) => line === "" || /^(id|event|data): /.test(line))).toBe(true);
+});
+
+test("a line of a streamed batch is one line to every reader, too", async () => {
+  const text = "next\u0085line\u2028separator\u2029paragraph";
+  const { body: message } = await post(server, ann.token, 1, text);
+  const input = encodeURIComponent(JSON.stringify({ 0: { id: message.id } }));
+  const answer = await fetch(`${server.restUrl}/trpc/message.get?batch=1&input=${input}`, {
+    headers: { "trpc-accept": "application/jsonl" },
+  });
+  const [, line = ""] = (await answer.text()).split(lineBreak);
+  expect(JSON.parse(line)[2][0][0].result.data).toEqual(message);
 });
 
 /** Ten seconds are long for a test. */

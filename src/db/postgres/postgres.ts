@@ -122,7 +122,7 @@ class PostgresWriteConnection extends EntityWrites implements WriteConnection {
 
   async lockCounter(): Promise<Counter> {
     // An event of a writer that this one waited for came after the statement began, so it is not seen; the row that was locked is.
-    const sql = `select seq, message_id as "messageId", (select tag from event where event.seq = counter.seq) as tag from counter where id = 1 for update`;
+    const sql = `select seq, message_id, (select tag from event where event.seq = counter.seq) as tag from counter where id = 1 for update`;
     // Without a transaction around it the lock would be none.
     const [counter] = await Promise.all([this.get<Counter>(sql, []), this.#begun]);
     if (!counter) throw new Error("The counter row is missing: the database is not a Keenchat database.");
