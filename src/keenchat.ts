@@ -25,9 +25,9 @@ import { createTurns } from "./transports/calls/large-answers.ts";
 import { Cors, createRequestListener, type Exchange, send, sendJson } from "./transports/http/http.ts";
 import { OpenSockets } from "./transports/http/open-sockets.ts";
 import { createOriginReader, createTrust, peerAddress } from "./transports/http/origin.ts";
-import { listenOnBoth, portOf, stopListening } from "./transports/http/server.ts";
+import { type Handlers, Ports } from "./transports/http/server.ts";
 import { createServerUrlReader } from "./transports/http/server-url.ts";
-import { openWhenThere } from "./transports/http/waiting-room.ts";
+import { WaitingRoom } from "./transports/http/waiting-room.ts";
 import { asyncApiDocument } from "./transports/pages/asyncapi.ts";
 import { openBuild, page } from "./transports/pages/build.ts";
 import { adaptDocsPage, createDocs } from "./transports/pages/docs.ts";
@@ -63,25 +63,24 @@ export interface Overrides {
 const drainMs = 10_000;
 const builtWebApp = fileURLToPath(new URL("../web/dist/", import.meta.url));
 
-function hostForUrl(host: string | undefined): string {
-  if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
-  return host.includes(":") ? `[${host}]` : host;
-}
-
 export async function startKeenchat(config: Config, logger: Logger, overrides: Overrides = {}): Promise<Keenchat> {
   const { clock = systemClock, retention = defaultRetention, webDirectory = builtWebApp } = overrides;
   const given: Given = { clock, logger, retention, webDirectory };
   // What was opened last is closed first, at the end or where something cannot be opened.
   await using opened = new AsyncDisposableStack();
-  const store = await openWhenThere(config, given, async () =>
-    opened.adopt(await openStore(config, given), ({ database }) => database.close()),
-  );
+  const room = new WaitingRoom(config, given);
+  const isTrusted = createTrust(config.trustedProxies);
+  const originOf = createOriginReader(isTrusted);
+  const sockets = new OpenSockets(clock, originOf);
+  const ports = opened.adopt(await Ports.open({ ...config, sockets }, room.handlers), (both) => both.close());
+  const store = await room.until(async () => opened.adopt(await openStore(config, given), ({ database }) => database.close()));
   const core = await openCore(config, given, store);
   opened.defer(() => core.close());
-  const wires = await openWires(config, given, core);
+  const wires = await openWires(config, { ...given, ports, sockets, isTrusted, originOf }, core);
   opened.defer(() => wires.close());
+  ports.serve(wires.handlers);
   const everything = opened.move();
-  return { restUrl: wires.restUrl, wsUrl: wires.wsUrl, close: () => everything.disposeAsync() };
+  return { restUrl: ports.restUrl, wsUrl: ports.wsUrl, close: () => everything.disposeAsync() };
 }
 
 type Given = Required<Overrides> & { readonly logger: Logger };
@@ -146,20 +145,25 @@ async function openCore(config: Config, { clock, logger, retention }: Given, { d
   };
 }
 
-/** What listens: both ports, and on them every wire, the documents and the web app. */
-async function openWires(config: Config, { clock, logger, webDirectory }: Given, core: Core): Promise<Keenchat> {
+interface Listening {
+  readonly ports: Ports;
+  readonly sockets: OpenSockets;
+  readonly isTrusted: ReturnType<typeof createTrust>;
+  readonly originOf: ReturnType<typeof createOriginReader>;
+}
+
+/** The handlers of both ports: every wire, the documents and the web app. */
+async function openWires(config: Config, given: Given & Listening, core: Core) {
+  const { clock, logger, webDirectory, ports, sockets, isTrusted, originOf } = given;
   const { bus, log, writer, feeds, connections } = core;
   const onError = onUnexpected(logger);
   let stopping = false;
   const draining = () => stopping;
   const cors = new Cors(config.corsOrigins);
   const { pathPrefix, publicUrl } = config;
-  const isTrusted = createTrust(config.trustedProxies);
-  const originOf = createOriginReader(isTrusted);
   const urlFor = createServerUrlReader({ publicUrl, isTrustedPeer: (request) => isTrusted(peerAddress(request)) });
   // Below a prefix the path leads there from wherever the document came; what has only the file needs the whole.
   const serverUrls = (request: IncomingMessage) => (publicUrl === undefined ? [urlFor(request)] : [pathPrefix || "/", publicUrl]);
-  const sockets = new OpenSockets(clock, originOf);
   const admit = (address: string) => sockets.admit(address);
   const services: Services = { ...core.services, inTurn: createTurns(admit) };
   const reading = { headCursor: () => log.head.id, fresh: () => log.fresh(), admit };
@@ -188,7 +192,7 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
   });
   log.subscribe((events) => metrics.countCommit(events.length));
 
-  const handlers = {
+  const site = {
     documents: {
       live: ({ response }: Exchange) => sendJson(response, 200, { status: "ok" }),
       ready: async ({ response }: Exchange) => {
@@ -205,20 +209,15 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
     rest: createRest({ services, originOf, feeds, connections, clock, pathPrefix, ...reading }),
     web: createWeb(build),
   };
-  const servers = await listenOnBoth({
-    port: config.port,
-    websocketsPort: config.websocketsPort,
-    host: config.host,
-    sockets,
-    onRequest: createRequestListener({ cors, handle: createSite(handlers), onError, draining, onAnswer: metrics.countRequest }),
-    onSocketsRequest: createRequestListener({ cors, handle: createSocketSite(handlers), onError, draining }),
+  const handlers: Handlers = {
+    onRequest: createRequestListener({ cors, handle: createSite(site), onError, draining, onAnswer: metrics.countRequest }),
+    onSocketsRequest: createRequestListener({ cors, handle: createSocketSite(site), onError, draining }),
     onUpgrade: webSockets.upgrade,
-  });
+  };
 
   async function close(): Promise<void> {
     stopping = true;
-    const closed = servers.map(stopListening);
-    sockets.stop();
+    const stopped = ports.stop();
     connections.endAll();
     socketIo.close();
     // Neither a request that takes its time nor a peer that never hangs up holds up the stop for ever.
@@ -226,13 +225,11 @@ async function openWires(config: Config, { clock, logger, webDirectory }: Given,
     const late = new Promise<void>((resolve) => {
       cancel = clock.after(drainMs, resolve);
     });
-    await Promise.race([Promise.all(closed), late]);
+    await Promise.race([stopped, late]);
     cancel();
-    for (const server of servers) server.closeAllConnections();
+    await ports.close();
     build.close();
   }
 
-  const host = hostForUrl(config.host);
-  const [restServer, wsServer] = servers;
-  return { restUrl: `http://${host}:${portOf(restServer)}`, wsUrl: `ws://${host}:${portOf(wsServer)}`, close };
+  return { handlers, close };
 }

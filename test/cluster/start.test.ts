@@ -1,5 +1,6 @@
 /** A start over PostgreSQL: one that cannot work ends, and any other waits until it can, and says what for. */
 import { once } from "node:events";
+import { Agent, get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import process from "node:process";
 import { EventSource } from "eventsource";
@@ -98,7 +99,7 @@ describe("a start that has to wait", { timeout }, () => {
   test("for a database that is away says so, and begins by itself; told to stop, it stops", async () => {
     wire.set("cut");
     await using node = await start();
-    await node.isOpen();
+    await node.waits("does not answer");
     const ready = await node.answer("/ready");
     expect(ready?.status).toBe(503);
     expect(ready?.body.error).toMatch(/^The database does not answer \(.+\)\.$/);
@@ -121,6 +122,31 @@ describe("a start that has to wait", { timeout }, () => {
     expect((await node.answer("/ready"))?.status).toBe(200);
     await followed.take("the stream", (state) => state === `ready, ${EventSource.OPEN}`, 20_000);
     stream.close();
+  });
+
+  test("answers on one connection from the wait to the end of the start", async () => {
+    wire.set("cut");
+    await using node = await start();
+    await node.isOpen();
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const connections = new Set<unknown>();
+    const status = async (path: string) => {
+      const asked = get({ agent, host: "127.0.0.1", port: node.port, path });
+      const [answer] = (await once(asked, "response")) as [IncomingMessage];
+      connections.add(asked.socket);
+      await answer.resume().toArray();
+      return answer.statusCode;
+    };
+    expect(await status("/ready")).toBe(503);
+    wire.set("pass");
+    let ready = 503;
+    while (ready !== 200) {
+      expect(await status("/live")).toBe(200);
+      ready = (await status("/ready")) ?? 0;
+    }
+    expect(await status("/channel")).toBe(200);
+    expect(connections.size).toBe(1);
+    agent.destroy();
   });
 
   test("for another node's migration says so, and begins when that is over", async () => {

@@ -1,4 +1,4 @@
-/** Owns one listening port: an HTTP server whose every request, upgrade and stray byte is answered. */
+/** Owns the listening ports: HTTP servers whose every request, upgrade and stray byte is answered, by handlers that can be exchanged. */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type RequestListener, type Server, ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -102,36 +102,87 @@ async function bind(server: Server, port: number, host: string | undefined): Pro
   server.on("error", () => {});
 }
 
-interface BothPorts extends Pick<PortOptions, "host" | "sockets" | "onUpgrade"> {
-  readonly port: number;
-  readonly websocketsPort: number;
-  readonly onRequest: RequestListener;
+/** What answers on both ports. */
+export interface Handlers extends Pick<PortOptions, "onRequest" | "onUpgrade"> {
+  /** Requests on `WEBSOCKETS_PORT`. */
   readonly onSocketsRequest: RequestListener;
 }
 
-/** Listens on `PORT` and `WEBSOCKETS_PORT`, or on neither. */
-export async function listenOnBoth(options: BothPorts): Promise<readonly [rest: Server, sockets: Server]> {
-  const { port, websocketsPort, host, sockets, onRequest, onSocketsRequest, onUpgrade } = options;
-  const rest = await listen({ variable: "PORT", port, host, sockets, onRequest, onUpgrade });
-  try {
-    return [
-      rest,
-      await listen({ variable: "WEBSOCKETS_PORT", port: websocketsPort, host, sockets, onRequest: onSocketsRequest, onUpgrade }),
-    ];
-  } catch (error) {
-    rest.close();
-    rest.closeAllConnections();
-    throw error;
+interface BothPorts extends Pick<PortOptions, "host" | "sockets"> {
+  readonly port: number;
+  readonly websocketsPort: number;
+}
+
+/** `PORT` and `WEBSOCKETS_PORT`: open from the start of the process to its end, whatever answers there. */
+export class Ports {
+  readonly #servers: readonly [rest: Server, sockets: Server];
+  readonly #sockets: OpenSockets;
+  readonly #host: string;
+  readonly #exchange: (handlers: Handlers) => void;
+
+  private constructor(servers: readonly [Server, Server], { host, sockets }: BothPorts, exchange: (handlers: Handlers) => void) {
+    this.#servers = servers;
+    this.#sockets = sockets;
+    this.#host = hostForUrl(host);
+    this.#exchange = exchange;
+  }
+
+  /** Listens on both ports, or on neither. */
+  static async open(options: BothPorts, first: Handlers): Promise<Ports> {
+    const { port, websocketsPort, host, sockets } = options;
+    let handlers = first;
+    const shared = { host, sockets, onUpgrade: ((...upgrade) => handlers.onUpgrade(...upgrade)) as PortOptions["onUpgrade"] };
+    const rest = await listen({ ...shared, variable: "PORT", port, onRequest: (...asked) => handlers.onRequest(...asked) });
+    const more = {
+      variable: "WEBSOCKETS_PORT",
+      port: websocketsPort,
+      onRequest: ((...asked) => handlers.onSocketsRequest(...asked)) as RequestListener,
+    };
+    const webSockets = await listen({ ...shared, ...more }).catch((error: unknown) => {
+      rest.close();
+      rest.closeAllConnections();
+      sockets.stop();
+      throw error;
+    });
+    return new Ports([rest, webSockets], options, (next) => {
+      handlers = next;
+    });
+  }
+
+  get restUrl(): string {
+    return `http://${this.#host}:${portOf(this.#servers[0])}`;
+  }
+
+  get wsUrl(): string {
+    return `ws://${this.#host}:${portOf(this.#servers[1])}`;
+  }
+
+  /** From the next request on, on connections that are open as well. */
+  serve(handlers: Handlers): void {
+    this.#exchange(handlers);
+  }
+
+  /** Stops listening and ends every connection on which nothing is under way; resolves when the others are over too. */
+  async stop(): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const server of this.#servers) server.closeIdleConnections();
+    this.#sockets.stop();
+    await Promise.all(closed);
+  }
+
+  /** Ends what is left at once. */
+  async close(): Promise<void> {
+    const stopped = this.stop();
+    for (const server of this.#servers) server.closeAllConnections();
+    await stopped;
   }
 }
 
-/** Stops listening and ends every connection on which nothing is under way; resolves when the others are over too. */
-export function stopListening(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  return closed;
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
 }
 
-export function portOf(server: Server): number {
-  return (server.address() as AddressInfo).port;
+function hostForUrl(host: string | undefined): string {
+  if (host === undefined || host === "0.0.0.0" || host === "::") return "localhost";
+  return host.includes(":") ? `[${host}]` : host;
 }
