@@ -12,8 +12,9 @@ export type Row<Shape extends z.ZodObject> = {
 
 interface Columns {
   readonly list: string;
-  readonly names: readonly string[];
-  readonly optional: ReadonlySet<string>;
+  readonly optional: readonly string[];
+  /** A row without any value, so that each row has its columns in the order of the shape. */
+  readonly empty: Readonly<Record<string, null>>;
 }
 
 const known = new WeakMap<z.ZodObject, Columns>();
@@ -22,8 +23,11 @@ function describe(shape: z.ZodObject): Columns {
   let columns = known.get(shape);
   if (!columns) {
     const names = Object.keys(shape.shape);
-    const optional = new Set(names.filter((name) => shape.shape[name]?.safeParse(undefined).success));
-    columns = { names, optional, list: names.map((name) => `"${name}"`).join(", ") };
+    columns = {
+      list: names.map((name) => `"${name}"`).join(", "),
+      optional: names.filter((name) => shape.shape[name]?.safeParse(undefined).success),
+      empty: Object.fromEntries(names.map((name) => [name, null])),
+    };
     known.set(shape, columns);
   }
   return columns;
@@ -34,21 +38,18 @@ export function columnsOf(shape: z.ZodObject): string {
   return describe(shape).list;
 }
 
-/** The row that holds these values: a field without one is null in it. */
+/** The row that holds these values: an optional field without one is null in it. */
 export function toRow<Shape extends z.ZodObject>(shape: Shape, values: z.output<NoInfer<Shape>>): Row<Shape> {
-  const row: Record<string, unknown> = {};
-  for (const name of describe(shape).names) row[name] = (values as Record<string, unknown>)[name] ?? null;
+  const { empty, optional } = describe(shape);
+  const row: Record<string, unknown> = { ...empty, ...values };
+  for (const name of optional) row[name] ??= null;
   return row as Row<Shape>;
 }
 
-/** The resource that a row holds. Other columns of the row stay behind. */
+/** The row itself as the resource that it holds: nothing writes a field that is undefined. A row with other columns is none. */
 export function toResource<Shape extends z.ZodObject>(shape: Shape, row: Row<NoInfer<Shape>>): z.output<Shape> {
-  const { names, optional } = describe(shape);
-  const resource: Record<string, unknown> = {};
-  for (const name of names) {
-    const value = (row as Record<string, unknown>)[name];
-    if (value !== null || !optional.has(name)) resource[name] = value;
-  }
+  const resource = row as Record<string, unknown>;
+  for (const name of describe(shape).optional) resource[name] ??= undefined;
   return resource as z.output<Shape>;
 }
 

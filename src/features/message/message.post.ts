@@ -89,12 +89,12 @@ export const postMessages: Batch<Post, Known, Posted> & { event: EventDefinition
         const message = messages.get(before.message_id);
         if (before.body_hash !== hashBody(post)) return new AppError("CONFLICT", "This client_message_id has posted another message.");
         if (!message) return new AppError("CONFLICT", "The message of this client_message_id was deleted.");
-        return { message: toResource(Message, message), repeated: true };
+        return { message: toResource(Message, { ...message }), repeated: true };
       }
       if (!channels.has(channel_id)) return noSuchChannel();
       const row = toRow(Message, { id: writes.nextMessageId(), time: writes.now, ...post });
       // With the fields of the shape in their order, as every answer has them.
-      const message = toResource(Message, row);
+      const message = toResource(Message, { ...row });
       newMessages.push(row);
       if (key !== undefined && client_message_id !== undefined) {
         const keyRow = { user_id, client_message_id, message_id: row.id, body_hash: hashBody(post) };

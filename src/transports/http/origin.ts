@@ -52,12 +52,27 @@ export function peerAddress(request: IncomingMessage): string {
   return plainAddress(request.socket.remoteAddress ?? "0.0.0.0");
 }
 
+/** Whether a request was made on this machine is asked of few, and looked at then. */
+class RequestOrigin implements Origin {
+  readonly address: string;
+  readonly #request: IncomingMessage;
+
+  constructor(address: string, request: IncomingMessage) {
+    this.address = address;
+    this.#request = request;
+  }
+
+  get local(): boolean {
+    return isLocal(this.#request, peerAddress(this.#request));
+  }
+}
+
 /** Tells where requests come from, believing `X-Forwarded-For` only as far as trusted proxies wrote it. */
 export function createOriginReader(isTrusted: (address: string) => boolean): (request: IncomingMessage) => Origin {
   return (request) => {
     const remote = peerAddress(request);
     const forwardedFor = request.headers["x-forwarded-for"];
-    if (forwardedFor === undefined) return { address: remote, local: isLocal(request, remote) };
+    if (forwardedFor === undefined) return new RequestOrigin(remote, request);
     const hops = [forwardedFor].flat().join(",").split(",");
     let address = remote;
     while (isTrusted(address)) {

@@ -62,7 +62,10 @@ function pathOf({ segments }: Target, prefix: string): string {
 }
 
 /** `Link` for the pages on either side: the request's own path and parameters, moved. */
-function linkHeader(route: Route, { query }: Target, path: string, { next, prev }: Context["reply"]): string {
+function linkHeader(route: Route, target: Target, prefix: string, { next, prev }: Context["reply"]): string {
+  if (next === undefined && prev === undefined) return "";
+  const { query } = target;
+  const path = pathOf(target, prefix);
   const kept = [...route.fields].flatMap(([name]) => {
     const values = name === "before" || name === "after" ? undefined : list(query, name);
     return values ? [[name, values.join(",")] as [string, string]] : [];
@@ -72,15 +75,14 @@ function linkHeader(route: Route, { query }: Target, path: string, { next, prev 
 }
 
 function sendSuccess(route: Route, { response, target }: Exchange, prefix: string, reply: Context["reply"], output: unknown): void {
-  const path = pathOf(target, prefix);
   const status = reply.status ?? route.rest.success ?? 200;
-  const link = linkHeader(route, target, path, reply);
+  const link = linkHeader(route, target, prefix, reply);
   if (link !== "") response.setHeader("Link", link);
   if (status === 204) {
     send(response, 204);
     return;
   }
-  if (status === 201) response.setHeader("Location", `${path}/${(output as { id: number }).id}`);
+  if (status === 201) response.setHeader("Location", `${pathOf(target, prefix)}/${(output as { id: number }).id}`);
   sendJson(response, status, output);
 }
 
