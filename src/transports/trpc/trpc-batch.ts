@@ -1,5 +1,6 @@
 /** Owns the answer to a batch of tRPC calls over HTTP: worked off a few at a time, and no faster than its reader takes it. */
 import type { ServerResponse } from "node:http";
+import { onOneLine } from "../../core/events/wires.ts";
 import { maxMutationsAtOnce, maxQueriesAtOnce } from "../../core/limits.ts";
 import { yieldToOthers } from "../../core/yield.ts";
 import { CallWindow } from "../calls/call-window.ts";
@@ -105,7 +106,7 @@ async function sendLines(response: ServerResponse, batch: Batch): Promise<void> 
   response.writeHead(200, { "Content-Type": contentType });
   response.write(`{${batch.calls.map((_, index) => `"${index}":[[0],[null,0,${index}]]`).join(",")}}\n`);
   for await (const { index, body } of workOff(response, batch)) {
-    response.write(`[${index},0,[[${body}]]]\n`);
+    response.write(`[${index},0,[[${onOneLine(body)}]]]\n`);
     await taken(response);
   }
   response.end();

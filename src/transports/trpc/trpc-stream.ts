@@ -2,6 +2,7 @@
 import type { ServerResponse } from "node:http";
 import { nodeHTTPRequestHandler } from "@trpc/server/adapters/node-http";
 import { appRouter } from "../../api.ts";
+import { onOneLine } from "../../core/events/wires.ts";
 import { streamMs } from "../../core/limits.ts";
 import { createContext, type Request, type Services } from "../../core/services.ts";
 import { streamCacheControl } from "../http/event-stream.ts";
@@ -56,6 +57,9 @@ export async function streamSubscription(
     response.once("close", cancel);
   }
   const context = createContext(services, { ...asked, stream });
+  // The adapter writes whole events, whose JSON may hold what some readers take for the end of a line.
+  const write = response.write.bind(response) as (text: string) => boolean;
+  response.write = (chunk: Uint8Array) => write(onOneLine(Buffer.from(chunk).toString()));
   await nodeHTTPRequestHandler({
     router: appRouter,
     // A URL is built from the host; what has been checked is all that goes on.
