@@ -173,9 +173,14 @@ test("a published path never points to the host it was installed from", () => {
   expect(readFileSync(join(root, "package-lock.json"), "utf8")).not.toMatch(/"resolved": "http/);
 });
 
+const sources = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
+
 test("each text of an error is written once", () => {
-  const sources = globSync("src/**/*.ts", { cwd: root }).map((file) => readFileSync(join(root, file), "utf8"));
   const texts = sources.flatMap((source) => [...source.matchAll(/AppError\(\s*"\w+",\s*(["'`].*?["'`])[,)]/g)].map(([, text]) => text));
   expect(texts.length).toBeGreaterThan(50);
   expect(texts.filter((text, index) => texts.indexOf(text) !== index)).toEqual([]);
+});
+
+test("no SQL renames a column: rows have the names of the wire", () => {
+  expect(sources.join("\n").match(/ as "[a-z]+[A-Z]\w*"/g)).toBeNull();
 });

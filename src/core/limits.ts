@@ -88,9 +88,20 @@ export const maxUnreadBytesInAll = 128 * mebibyte;
 export const maxHashing = 2;
 export const maxWaitingForHashing = 32;
 
+/** Changes that wait for the database; further ones are refused. */
+export const maxWaitingChanges = 10_000;
+export const maxWaitingChangeBytes = 64 * mebibyte;
+/** A change that has waited for longer is refused when its turn comes: most clients have timed out, and work for them would delay the others. */
+export const changeWaitMs = 5_000;
 /** Pieces of the log that are read at once for readers that are behind, and the bytes of each. */
 export const maxReplaysAtOnce = 2;
 export const maxReplayBytes = 128 * kibibyte;
+
+// What is kept.
+
+/** Events younger than this are kept, and so many whatever their age. */
+export const keptEventsMs = 72 * 3_600_000;
+export const keptEvents = 100_000;
 
 // Presence and typing.
 

@@ -31,7 +31,7 @@ export interface WriteConnection extends Read, BatchReads {
 /** The counter row: the last position and the last message id that were given. */
 export interface Counter {
   readonly seq: number;
-  readonly messageId: number;
+  readonly message_id: number;
   /** The tag at the last position; null where that was written while the lock was waited for. */
   readonly tag: string | null;
 }

@@ -19,10 +19,10 @@ export class OpenTransaction implements Transaction, BatchWrites {
   readonly connection: WriteConnection;
   readonly #drafts: Draft[] = [];
   readonly #blankedMessages: number[] = [];
-  readonly #counter: { seq: number; messageId: number };
+  readonly #counter: { seq: number; message_id: number };
   readonly now: number;
 
-  constructor(connection: WriteConnection, counter: { seq: number; messageId: number }, now: number) {
+  constructor(connection: WriteConnection, counter: { seq: number; message_id: number }, now: number) {
     this.connection = connection;
     this.#counter = counter;
     this.now = now;
@@ -51,8 +51,8 @@ export class OpenTransaction implements Transaction, BatchWrites {
   }
 
   nextMessageId(): number {
-    this.#counter.messageId += 1;
-    return this.#counter.messageId;
+    this.#counter.message_id += 1;
+    return this.#counter.message_id;
   }
 
   append<Data extends z.ZodType>(event: EventDefinition<string, Data>, data: z.output<Data>, subject: Subject = {}): number {
@@ -85,7 +85,7 @@ export class OpenTransaction implements Transaction, BatchWrites {
     });
     this.#counter.seq += events.length;
     this.insertMany("event", events);
-    this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.messageId]);
+    this.connection.run("update counter set seq = ?, message_id = ? where id = 1", [this.#counter.seq, this.#counter.message_id]);
     return events;
   }
 }

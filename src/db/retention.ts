@@ -1,6 +1,7 @@
 /** Owns what the log forgets: events past their age and their number, a little at a time, so that nobody waits. */
 import type { Clock } from "../core/clock.ts";
 import type { EventLog } from "../core/events/log.ts";
+import { keptEvents, keptEventsMs } from "../core/limits.ts";
 import type { Read } from "../core/transaction.ts";
 import type { Writer } from "./writer.ts";
 
@@ -11,7 +12,7 @@ export interface Retention {
   readonly minEvents: number;
 }
 
-export const defaultRetention: Retention = { minAgeMs: 72 * 3_600_000, minEvents: 100_000 };
+export const defaultRetention: Retention = { minAgeMs: keptEventsMs, minEvents: keptEvents };
 
 const periodMs = 60_000;
 /** A wall clock that jumped ahead costs at most a tenth of the log an hour, whatever the number of nodes that prune and know of each other. */

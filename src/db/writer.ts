@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { AppError, invalidToken } from "../core/errors.ts";
 import type { EventLog } from "../core/events/log.ts";
 import type { EventRecord } from "../core/events/records.ts";
+import { changeWaitMs, maxWaitingChangeBytes, maxWaitingChanges } from "../core/limits.ts";
 import type { Batch, Transaction } from "../core/transaction.ts";
 import { type Counter, type Database, TooLongError, type WriteConnection } from "./database.ts";
 import { OpenTransaction } from "./open-transaction.ts";
@@ -49,15 +50,11 @@ function alone<T>(change: (transaction: OpenTransaction) => T | Promise<T>): Wor
   return { sizeOf: () => 0, read: async () => {}, write: async (transaction) => [await change(transaction)] };
 }
 
-const maxWaiting = 10_000;
 const maxBatch = 1_000;
 /** What a database takes well within the time it is given, and SQLite without keeping everybody else waiting. */
 const maxBatchBytes = 1024 * 1024;
 /** One user's share of that: what others post goes with the next transaction, however much of one user's waits. */
 const maxUserBytes = maxBatchBytes / 2;
-const maxWaitingBytes = 64 * 1024 * 1024;
-/** Behind a slow database, most clients have timed out after this wait; work for them would delay the others. */
-const maxWaitMs = 5_000;
 
 const nothing = () => {};
 
@@ -158,7 +155,7 @@ export class Writer {
   }
 
   #add<Result>(place: () => Unit, value: unknown, caller: Caller | null): Promise<Result> {
-    if (this.#waiting >= maxWaiting || this.#waitingBytes >= maxWaitingBytes)
+    if (this.#waiting >= maxWaitingChanges || this.#waitingBytes >= maxWaitingChangeBytes)
       return Promise.reject(new AppError("SERVICE_UNAVAILABLE", "Too many writes are waiting.", { retryAfterSeconds: 1 }));
     this.#waiting += 1;
     return new Promise<Result>((resolve, reject) => {
@@ -205,7 +202,7 @@ export class Writer {
   }
 
   #refuseLate({ addedAt, reject }: Job): boolean {
-    if (this.#clock.monotonic() - addedAt <= maxWaitMs) return false;
+    if (this.#clock.monotonic() - addedAt <= changeWaitMs) return false;
     reject(new AppError("SERVICE_UNAVAILABLE", "This change has waited too long for the database.", { retryAfterSeconds: 1 }));
     return true;
   }

@@ -83,7 +83,7 @@ describe.each(databaseKinds())("a database of kind $kind", ({ create, open }) =>
     expect(await settings()).toEqual([{ name: "d", value: "1" }]);
     expect(await database.transaction((connection) => connection.lockCounter())).toEqual({
       seq: 0,
-      messageId: 0,
+      message_id: 0,
       tag: expect.stringMatching(/^[\w-]+$/),
     });
   });

@@ -67,6 +67,11 @@ const lines: Record<keyof typeof limits, [about: string, number: string]> = {
   maxWaitingForHashing: ["passwords", `${limits.maxWaitingForHashing} wait`],
   maxReplaysAtOnce: ["replays", `${count(limits.maxReplaysAtOnce)} pieces`],
   maxReplayBytes: ["pieces of the log", size(limits.maxReplayBytes)],
+  maxWaitingChanges: ["for the database", `${limits.maxWaitingChanges.toLocaleString("en")} changes`],
+  maxWaitingChangeBytes: ["for the database", size(limits.maxWaitingChangeBytes)],
+  changeWaitMs: ["for the database", seconds(limits.changeWaitMs)],
+  keptEventsMs: ["The event log", `${limits.keptEventsMs / 3_600_000} hours`],
+  keptEvents: ["The event log", `${limits.keptEvents.toLocaleString("en")} events`],
   typingMs: ["Typing ends", seconds(limits.typingMs)],
   typingPauseMs: ["For one user, typing", `${limits.typingPauseMs} ms`],
   typingStarts: [

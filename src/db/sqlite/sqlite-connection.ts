@@ -111,7 +111,7 @@ export class SqliteWriteConnection extends EntityWrites implements WriteConnecti
   async flush(): Promise<void> {}
 
   async lockCounter(): Promise<Counter> {
-    const sql = `select c.seq, c.message_id as "messageId", e.tag from counter c join event e on e.seq = c.seq where c.id = 1`;
+    const sql = `select c.seq, c.message_id, e.tag from counter c join event e on e.seq = c.seq where c.id = 1`;
     return this.#statements.prepare(sql).get() as Counter;
   }
 }
