@@ -53,7 +53,7 @@ const postgresParameters: ReadonlySet<string> = new Set([
   ...["host", "port", "user", "password", "connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"],
   ...["ssl", "sslmode", "sslcert", "sslkey", "sslrootcert", "sslnegotiation", "uselibpqcompat", "gssencmode"],
 ]);
-/** What the driver takes for `verify-full`, and warns of in several lines at each start. */
+/** Modes that the driver treats as `verify-full`, with a warning of several lines at each start. */
 const strictSslMode = /(?<=[?&]sslmode=)(?:prefer|require|verify-ca)(?=&|#|$)/;
 const sslModes: ReadonlySet<string> = new Set(["disable", "allow", "prefer", "require", "verify-ca", "verify-full", "no-verify"]);
 
@@ -66,7 +66,7 @@ function isPercentEncoded(text: string): boolean {
   }
 }
 
-/** What the drivers cannot read of a URL; they would say it by a stack, or at every attempt. */
+/** The part of a URL that the drivers cannot read; they would fail with a stack, or at every attempt. */
 function wrongPartOf({ username, password, hostname, pathname, search, searchParams }: URL): string | undefined {
   if (![username, password, hostname, pathname, search].every(isPercentEncoded)) return "must be percent-encoded: a % in it is written %25";
   for (const [name, value] of searchParams) {
@@ -99,7 +99,7 @@ const databaseUrl = z.string().transform((value, context): DatabaseTarget => {
   return z.NEVER;
 });
 
-/** Whether the client can read it: what it cannot would fail at every attempt, for ever. */
+/** Whether the client can read it: otherwise every attempt would fail, for ever. */
 function isRedisUrl(value: string): boolean {
   const url = /^rediss?:\/\//.test(value) && URL.parse(value);
   if (!url || !/^\/?\d{0,9}$/.test(url.pathname)) return false;
@@ -116,7 +116,7 @@ const origin = z
   .string()
   .refine((value) => value === "*" || isOrigin(value), "must be * or a list of whole origins like https://chat.example or app://chat");
 
-/** Where people find the server: no user, query or fragment, and a path that stays one when something is put behind it. */
+/** The URL of the server for its clients: no user, query or fragment, and a path to which other paths can be appended. */
 const publicUrl = z
   .string()
   .refine(

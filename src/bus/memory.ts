@@ -11,7 +11,7 @@ export class MemoryBuses {
     this.#nodes.add(node);
     return {
       carries: true,
-      // Later, as over a network: nobody is called back in the middle of what he does.
+      // Later, as over a network, so that no listener runs inside the code that publishes.
       publish: (topic, message) => this.#nodes.has(node) && setImmediate(() => this.#deliver(topic, message)),
       subscribe: (topic, listener) => node.subscribe(topic, listener),
       close: async () => {

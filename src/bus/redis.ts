@@ -12,7 +12,7 @@ export interface RedisBusOptions {
   readonly channel: string;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
-  /** Told when the bus begins to carry, and when it ceases to, or does not from the start, and why. */
+  /** Called when the bus begins or stops to carry messages, or does not carry from the start, with the reason. */
   readonly onState: (carries: boolean, reason?: string) => void;
 }
 
@@ -20,13 +20,13 @@ const connectMs = 1_500;
 const firstConnectMs = 1_000;
 const retryMs = 250;
 const pulseMs = 1_000;
-/** A connection that has not brought back our own pulse for so long carries nothing, whatever it says of itself. */
+/** A connection that has not returned this node's pulse for so long carries nothing, whatever its state. */
 const silenceMs = 3_000;
 const farewellMs = 500;
 const maxWaiting = 10_000;
 const pulseTopic = "pulse";
 
-/** Refusals that waiting does not mend: the password, the user, a right. */
+/** Refusals that a retry does not solve: the password, the user, a right. */
 const hopeless = /^(NOAUTH|WRONGPASS|NOPERM|ERR (AUTH|invalid password|Client sent AUTH|DB index|invalid DB))/;
 
 function createConnection(url: string) {
@@ -34,18 +34,18 @@ function createConnection(url: string) {
     url,
     disableOfflineQueue: true,
     commandsQueueMaxLength: maxWaiting,
-    // The pulse tells what carries nothing; the client's timer for each command fires even where that was answered.
+    // The pulse detects a dead connection; the client's timer for each command fires even after its answer.
     commandOptions: { timeout: 0 },
     socket: { connectTimeout: connectMs, reconnectStrategy: false },
   });
-  // What it means for the bus is seen by the pulse; an 'error' nobody listens to would end the process.
+  // The pulse detects the failure for the bus; an 'error' without a listener would end the process.
   client.on("error", () => {});
   return client;
 }
 
 type Connection = ReturnType<typeof createConnection>;
 
-/** One short reason: a code of the system, or what Redis said without the question, which may hold the password. */
+/** One short reason: a system code, or the answer of Redis without the command, which may contain the password. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return "code" in error && typeof error.code === "string" ? error.code : error.message.replace(/, with args.*/s, "");
@@ -63,7 +63,7 @@ class RedisBus implements Bus {
   #publisher: Connection | undefined;
   #heardAt: number;
   #connecting: Promise<void> | undefined;
-  /** Unknown at first: the first attempt may fail, where Redis starts together with us. */
+  /** Unknown at first: the first attempt may fail if Redis starts together with this node. */
   #carries: boolean | undefined;
   #closed = false;
 
@@ -103,7 +103,7 @@ class RedisBus implements Bus {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopPulse();
-    // What was said last is heard, unless nothing is.
+    // The last message still arrives, unless the connection carries nothing.
     const said = this.#publisher?.isReady ? this.#publisher.close() : Promise.resolve();
     await Promise.race([said.catch(() => {}), new Promise<void>((resolve) => this.#options.clock.after(farewellMs, resolve))]);
     this.#drop();
@@ -125,7 +125,7 @@ class RedisBus implements Bus {
     const { url, channel } = this.#options;
     const connections = [createConnection(url), createConnection(url)] as const;
     const [publisher, subscriber] = connections;
-    // Known from the start: a Redis that takes a connection and then says nothing is dropped like one that falls silent.
+    // Set from the start, so that a Redis that accepts a connection and never answers is dropped like one that falls silent.
     this.#connections = [...connections];
     try {
       await Promise.all(connections.map((connection) => connection.connect()));
@@ -143,7 +143,7 @@ class RedisBus implements Bus {
     }
     this.#publisher = publisher;
     this.publish(pulseTopic, this.#pulse);
-    // One that breaks takes the other along, and both are made again.
+    // If one breaks, the other is closed too, and both are opened again.
     for (const connection of connections) connection.once("error", (error: unknown) => this.#lose(publisher, error));
   }
 
@@ -179,7 +179,7 @@ function destroy(connection: Connection): void {
 }
 
 /**
- * Joins the bus of an installation; where Redis is away it goes on trying, and the node works without.
+ * Joins the bus of an installation. While Redis is away it keeps trying, and the node works without it.
  * @throws ConfigError where Redis refuses what `REDIS_URL` says.
  */
 export async function openRedisBus(options: RedisBusOptions): Promise<Bus> {

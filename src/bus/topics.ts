@@ -14,7 +14,7 @@ export class Topics {
     return () => listeners.delete(listener);
   }
 
-  /** Other nodes may be of another version: what one listener cannot read stops nobody. */
+  /** Other nodes may be of another version: a message that one listener cannot read does not stop the others. */
   deliver(topic: string, message: string): void {
     for (const listener of this.#listeners.get(topic) ?? []) {
       try {

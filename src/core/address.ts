@@ -1,4 +1,4 @@
-/** Owns what counts as one address: IPv4 as such, however a socket names it, and of IPv6 the /64 that one customer has. */
+/** Owns what counts as one address: an IPv4 address in any notation, or the /64 network of IPv6 that one customer has. */
 import { isIPv4, isIPv6 } from "node:net";
 
 const mappedPrefix = "::ffff:";

@@ -1,4 +1,4 @@
-/** Owns whom a request comes from: the user its token proves, and its address. */
+/** Owns the origin of a request: the user that its token proves, and its address. */
 
 /** A user who has signed in, as a token proves it. The fields have their names on the wire. */
 export interface Caller {
@@ -13,6 +13,6 @@ export interface Caller {
 export interface Origin {
   /** The client's address, seen through trusted proxies. */
   readonly address: string;
-  /** From this machine, and no proxy has passed it on. */
+  /** The request comes from this machine, and not through a proxy. */
   readonly local: boolean;
 }

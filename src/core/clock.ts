@@ -1,9 +1,9 @@
-/** Owns time: whatever has to do with what Keenchat promises reads it here and waits here, so that tests pass their own. */
+/** Owns time: all code that a guarantee depends on reads the time and waits here, so that tests can pass their own clock. */
 
 export interface Clock {
   /** Wall time, integer milliseconds since the Unix epoch. For times people see, and for `expires_at`. */
   now(): number;
-  /** Milliseconds that only ever go forward, from an arbitrary start. For every lease, timeout and heartbeat. */
+  /** Milliseconds that only increase, from an arbitrary start. For every lease, timeout and heartbeat. */
   monotonic(): number;
   /** Calls back once, `delayMs` of monotonic time from now; returns the way to cancel. Never keeps the process alive. */
   after(delayMs: number, callback: () => void): () => void;

@@ -1,11 +1,11 @@
-/** Owns what a procedure may see: plain interfaces, never the ORM or a socket, so that the client's types stay small. */
+/** Owns what a procedure can use: plain interfaces, never the ORM or a socket, so that the client's types stay small. */
 import type { Caller, Origin } from "./caller.ts";
 import type { Clock } from "./clock.ts";
 import type { EventReader } from "./events/follow.ts";
 import type { Presence, Socket, Stream } from "./presence.ts";
 import type { Read, Write, WriteBatch } from "./transaction.ts";
 
-/** What only HTTP can say of an answer; a procedure sets it, other wires do not look at it. */
+/** Properties of an answer that only HTTP has; a procedure sets them, and other wires ignore them. */
 export interface Reply {
   /** A status other than the documented success. */
   status?: number;
@@ -22,7 +22,7 @@ export interface Rules {
   readonly tokenTtlMs: number;
 }
 
-/** Hashes passwords; slow on purpose, so only so many at once. */
+/** Hashes passwords. This is slow on purpose, so the number at once is limited. */
 export interface Passwords {
   /** @throws AppError TOO_MANY_REQUESTS when too many wait. */
   hash(password: string): Promise<string>;
@@ -36,14 +36,14 @@ export interface Tokens {
 }
 
 /**
- * Does work whose result may be as large as any answer, when it is the turn of the address that asked: a few at a time in all.
+ * Runs work with a possibly large result, when the turn of the caller's address comes: a few at a time in all.
  * @throws AppError where too many answers to the address have not been read.
  */
 export type InTurn = <Result>(address: string, work: () => Promise<Result>, signal: AbortSignal | undefined) => Promise<Result>;
 
 /** What every procedure gets. */
 export interface Context {
-  /** Null: nobody has signed in. */
+  /** Null: the client is anonymous. */
   readonly caller: Caller | null;
   readonly origin: Origin;
   readonly requestId: string;

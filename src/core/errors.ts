@@ -3,7 +3,7 @@ import { TRPCError } from "@trpc/server";
 import { z } from "zod";
 import { maxBodyText } from "./limits.ts";
 
-/** Each code is tRPC's own word; the status is HTTP's, the text is what a client reads when nothing better is known. */
+/** Each code is one of tRPC; the status is HTTP's; the text is the default message. */
 export const errorCodes = {
   BAD_REQUEST: { status: 400, text: "Invalid input." },
   UNAUTHORIZED: { status: 401, text: "Please pass an auth token." },
@@ -20,7 +20,7 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** An error a client is meant to read. Everything else that is thrown reaches a client as INTERNAL_SERVER_ERROR without its message. */
+/** An error for clients. A client gets any other error as INTERNAL_SERVER_ERROR, without its message. */
 export class AppError extends TRPCError {
   /** Seconds until a retry makes sense; sent as `Retry-After`. */
   readonly retryAfterSeconds: number | undefined;
@@ -105,7 +105,7 @@ export function describeError(error: unknown): ErrorDescription {
     const issues = describeIssues(error.cause);
     return { ...describe("BAD_REQUEST", summarize(issues)), issues };
   }
-  // What a parser says of JSON quotes it.
+  // The message of a JSON parser quotes the input.
   if (error.code === "PARSE_ERROR" || error.cause instanceof SyntaxError) return describe("BAD_REQUEST", "The input is not valid JSON.");
   if (!isCode(error.code) || error.code === "INTERNAL_SERVER_ERROR") return describe("INTERNAL_SERVER_ERROR");
   return describe(error.code, error.message);

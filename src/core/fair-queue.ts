@@ -1,4 +1,4 @@
-/** Owns turns at work that costs the process much: a few at a time, and shared out by address, so that none keeps the others waiting. */
+/** Owns turns at expensive work: a few at a time, shared fairly by address, so that no address delays the others. */
 import { addressKey } from "./address.ts";
 
 interface Waiting {
@@ -7,7 +7,7 @@ interface Waiting {
   readonly drop: () => void;
 }
 
-/** Those of one address, in the order they came. */
+/** The waiting work of one address, in order of arrival. */
 interface Line {
   readonly key: string;
   readonly waiting: Waiting[];
@@ -15,7 +15,7 @@ interface Line {
 
 export class FairQueue {
   readonly #atOnce: number;
-  /** Whose turn is next stands first. */
+  /** The address with the next turn is first. */
   readonly #lines: Line[] = [];
   #running = 0;
   #due = false;
@@ -24,7 +24,7 @@ export class FairQueue {
     this.#atOnce = atOnce;
   }
 
-  /** Does a piece of work in its turn. Undefined where by then it is not wanted any more. */
+  /** Runs a piece of work in its turn. Undefined if its caller has left by then. */
   take<Result>(address: string, work: () => Promise<Result>, isWanted: () => boolean): Promise<Result | undefined> {
     return new Promise((resolve, reject) => {
       const begin = () => work().then(resolve, reject);

@@ -4,7 +4,7 @@ import pretty from "pino-pretty";
 
 export type { Logger };
 
-/** Fields under these names hold secrets or people's words, wherever they come from. */
+/** Fields with these names contain secrets or texts of users, in any object. */
 const secret = ["authorization", "auth", "token", "token_value", "password", "message_text", "connectionParams"];
 
 export function createLogger(level: string): Logger {
@@ -23,7 +23,7 @@ export function createLogger(level: string): Logger {
   };
   if (process.stdout.isTTY) return pino(options, pretty({ colorize: true, sync: true }));
   const destination = pino.destination({ dest: 1, sync: true });
-  // A line that cannot be written, on a full disk for example, is lost, and not the process with it.
+  // A line that cannot be written, on a full disk for example, is lost; the process continues.
   destination.on("error", () => {});
   return pino(options, destination);
 }
@@ -40,7 +40,7 @@ function frames(stack: string | undefined): string {
     .join("\n");
 }
 
-/** Logs what nobody foresaw. */
+/** Logs unexpected errors. */
 export function onUnexpected(logger: Logger) {
   return (error: unknown, requestId?: string) => logger.error({ err: error, request_id: requestId }, "unexpected error");
 }

@@ -23,9 +23,9 @@ type Side = "<" | "<=" | ">" | ">=";
 
 /** What a wire writes around the rows, and the longer names of their fields, take the rest of an answer. */
 const maxPageBytes = maxAnswerBytes - 16 * 1024;
-/** One statement for a page of the default length, and no more of the largest rows than are soon forgotten. */
+/** Enough for a page of the default length in one statement, and few enough of the largest rows to be collected soon. */
 const rowsAtOnce = 101;
-/** What a character can take in JSON, and what a row takes beside its texts. */
+/** The bytes of a character in JSON at most, and of a row without its texts. */
 const maxBytesPerCharacter = 6;
 const bytesBesideTexts = 256;
 
@@ -44,7 +44,7 @@ export async function readPage<Shape extends Resource>(
 
   const next = forward ? more : before !== undefined && (await exists(ctx.read, query, ">=", before));
   const prev = forward ? query.from === "newest" && after !== undefined && (await exists(ctx.read, query, "<=", after)) : more;
-  // Beside an empty page the neighbour begins where the page would have been, as far as ids go.
+  // The neighbour of an empty page begins at the ids where the page would have been.
   const first = rows[0]?.id ?? Math.min((after ?? 0) + 1, Number.MAX_SAFE_INTEGER);
   const last = rows.at(-1)?.id ?? Math.max((before ?? 1) - 1, 0);
   if (next) ctx.reply.next = last;

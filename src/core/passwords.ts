@@ -1,4 +1,4 @@
-/** Owns passwords: argon2id with the parameters OWASP names (19 MiB, two passes), two at once so that hashing never takes the machine. */
+/** Owns passwords: argon2id with OWASP's parameters (19 MiB, two passes), two at once so that hashing never takes all cores. */
 import { argon2, randomBytes, timingSafeEqual } from "node:crypto";
 import { promisify } from "node:util";
 import type { Passwords } from "./context.ts";
@@ -62,7 +62,7 @@ export class Argon2Passwords implements Passwords {
     try {
       return await work();
     } finally {
-      // The place goes straight to the next in line, so that nobody slips in between.
+      // The place goes directly to the next waiting call, so that no new call overtakes it.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running -= 1;

@@ -1,13 +1,13 @@
 /**
- * Owns who the other nodes are: each beats once a second, and says a little of itself with every beat. A node that falls silent is
- * forgotten after so many of our own beats came back through the bus: the bus is the clock, so a bus that is away, a node that was
- * stopped, and clocks that differ make nobody leave. What it said of one thing may be forgotten earlier.
+ * Owns the peers: each node beats once a second, with its state of a few topics in every beat. A node that falls silent is
+ * forgotten after a number of this node's own beats came back through the bus. The bus is the clock, so no node is forgotten because
+ * the bus is away, this node was stopped, or clocks differ. The state of one topic may be forgotten earlier.
  */
 import { z } from "zod";
 import type { Bus } from "./bus.ts";
 import type { Clock } from "./clock.ts";
 
-/** What nodes say of themselves about one thing. */
+/** One topic of the state that nodes send about themselves. */
 export interface PeerTopic {
   /** What this node says; JSON. */
   say(): unknown;
@@ -49,7 +49,7 @@ export class Peers {
     this.#topics.set(name, topic);
   }
 
-  /** Takes anything else that a node said as a sign of life. */
+  /** Counts any other message of a node as a sign of life. */
   heard(node: string): void {
     if (node !== this.node) this.#silence.set(node, 0);
   }

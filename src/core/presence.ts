@@ -1,4 +1,4 @@
-/** Owns what a procedure may do with presence, and what it knows of the connection that presence depends on. */
+/** Owns what a procedure can do with presence, and the connection that presence depends on. */
 
 /** The users in each channel, and those who are typing: outside the log, for the moment only. */
 export interface Presence {
@@ -16,7 +16,7 @@ export interface Presence {
   stopTyping(channelId: number, userId: number, options?: { atOnce?: boolean }): void;
 }
 
-/** The socket a call came by. */
+/** The socket of a call. */
 export interface Socket {
   readonly open: boolean;
   /** Calls back once when the socket closes; another callback under the same key takes its place. */

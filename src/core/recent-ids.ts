@@ -1,4 +1,4 @@
-/** Owns a set that remembers the last ids it was given, so many and no more. */
+/** Owns a set of the last ids that were added, up to a fixed number. */
 
 export class RecentIds {
   readonly #ids = new Set<number>();

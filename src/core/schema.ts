@@ -21,7 +21,7 @@ export function typeName(words: string, kind: string): string {
   return words.replaceAll(/(?:^|[ .])(\w)/g, (_, letter: string) => letter.toUpperCase()) + kind;
 }
 
-/** Counts what people call characters closely enough for a limit: Unicode code points. */
+/** Counts Unicode code points, which are close enough to characters for a limit. */
 function codePoints(text: string): number {
   let count = 0;
   for (const _ of text) count += 1;

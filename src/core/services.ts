@@ -1,4 +1,4 @@
-/** Owns the making of a procedure's context from what the server has and what the request brings. */
+/** Owns how the context of a procedure is made, from the server's services and the request. */
 import type { Caller, Origin } from "./caller.ts";
 import type { Context, Reply } from "./context.ts";
 import type { Socket, Stream } from "./presence.ts";

@@ -76,7 +76,7 @@ export class SessionTokens implements Tokens {
     this.#ended.clear();
   }
 
-  /** Whether a session ended before its time, lately. */
+  /** Whether a session ended recently, before its expiry. */
   hasEnded(sessionId: number): boolean {
     return this.#ended.has(sessionId);
   }
@@ -97,7 +97,7 @@ export class SessionTokens implements Tokens {
     const { sid: sessionId } = claims;
     const caller = await this.#findSession(sessionId);
     if (!caller || this.#ended.has(sessionId)) throw invalidToken();
-    // After a restored backup a session's id may be somebody else's.
+    // After a restored backup, a session's id may belong to another user.
     const { sub, exp } = claimsOf(caller);
     if (claims.sub !== sub || claims.exp !== exp) throw invalidToken();
     // Base64 spells one signature in several ways: only one is remembered, so that none outlives the session.

@@ -24,7 +24,7 @@ export class Ephemerals {
     return this.#version;
   }
 
-  /** Puts a state in the place of the one under the same key. */
+  /** Replaces the state under the same key. */
   announce(key: string, ephemeral: Ephemeral, now: number): EphemeralState {
     this.#version += 1;
     const state = { ...ephemeral, version: this.#version, at: now };

@@ -18,7 +18,7 @@ function named<Data extends z.ZodType>(data: Data, name: string): Data {
   return isNamed ? data : data.meta({ id: typeName(name, "Data") });
 }
 
-/** What travels over a wire that has no form of its own for a name: `{ event, data }`, and `id` where the frame is a position. */
+/** The form on wires without their own form for a name: `{ event, data }`, and `id` if the event has a position. */
 export function frame(kind: string, name: string, data: z.ZodType, description: string, options: { id?: boolean } = {}): z.ZodObject {
   return z
     .object({ ...(options.id && { id: Cursor }), event: z.literal(name), data: named(data, name) })
@@ -44,7 +44,7 @@ export function loggedEvent<const Name extends string, Data extends z.ZodType>(
   return define(name, data, description, { logged: true, id: true });
 }
 
-/** Defines an event of the moment: no id, no replay; a slow reader gets only the latest. */
+/** Defines an ephemeral event: no id, no replay; a slow reader gets only the latest state. */
 export function ephemeralEvent<const Name extends string, Data extends z.ZodType>(
   name: Name,
   data: Data,
@@ -53,7 +53,7 @@ export function ephemeralEvent<const Name extends string, Data extends z.ZodType
   return define(name, data, description, { logged: false, id: false });
 }
 
-/** Defines what a stream says of its own position: its id is that position, and it is not in the log. */
+/** Defines an event about the position of a stream: its id is that position, and it is not in the log. */
 export function positionEvent<const Name extends string, Data extends z.ZodType>(
   name: Name,
   data: Data,
@@ -62,7 +62,7 @@ export function positionEvent<const Name extends string, Data extends z.ZodType>
   return define(name, data, description, { logged: false, id: true });
 }
 
-/** What a reader receives of a catalogue of events: one union, told apart by `event`. */
+/** The events of a catalogue as a reader gets them: one union, distinguished by `event`. */
 export type EventUnion<Catalogue extends readonly EventDefinition[]> = {
   [Key in keyof Catalogue]: Catalogue[Key] extends EventDefinition<infer Name, infer Data> ? { event: Name; data: z.output<Data> } : never;
 }[number];

@@ -1,4 +1,4 @@
-/** Owns the feed: one reader's position in the log. Replay and live are the same walk; a slow reader costs one number. */
+/** Owns the feed: the position of one reader in the log. Replay and live delivery run the same code; a slow reader costs one number. */
 import type { Clock } from "../clock.ts";
 import type { FairQueue } from "../fair-queue.ts";
 import { maxUnreadBytes, tooSlowMs } from "../limits.ts";
@@ -6,32 +6,32 @@ import type { EphemeralState, Ephemerals } from "./ephemerals.ts";
 import type { EventLog, LogEvent, Position, ResyncReason } from "./log.ts";
 import { pieces } from "./pieces.ts";
 
-/** How one wire puts an event. `Frame` is bytes where the wire is a socket. */
+/** How one wire encodes an event. `Frame` is bytes if the wire is a socket. */
 export interface Wire<Frame> {
   /** `payload` is JSON; an event of the moment has no `id`. */
   encode(name: string, payload: string, id?: string): Frame;
   join(frames: readonly Frame[]): Frame;
-  /** Whether many readers share this wire, so that keeping its frames pays. */
+  /** Whether many readers share this wire, so that its frames are worth keeping. */
   readonly shared: boolean;
 }
 
 /** The reader's end. */
 export interface Sink<Frame> {
-  /** Bytes that wait in this process because the reader has not taken them. */
+  /** Bytes that wait in this process until the reader reads them. */
   readonly backlog: number;
   write(frame: Frame): void;
-  /** The reader has taken nothing for too long. */
+  /** The reader has read nothing for too long. */
   tooSlow(): void;
 }
 
 export interface FeedOptions<Frame> {
   readonly wire: Wire<Frame>;
   readonly sink: Sink<Frame>;
-  /** Only events about these channels, and those about none. Undefined: all. */
+  /** Only events of these channels, and events that belong to no channel. Undefined: all. */
   readonly channels?: ReadonlySet<number> | undefined;
   /** Whether `ready` is sent unasked. */
   readonly announce: boolean;
-  /** Where the reader is: a replay takes its turns with those of other addresses. */
+  /** The reader's address: its replay takes turns with those of other addresses. */
   readonly address: string;
 }
 
@@ -42,11 +42,11 @@ export interface FeedSurroundings {
   readonly turns: FairQueue;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
-  /** The feed is over. */
+  /** The feed has ended. */
   remove(feed: AnyFeed): void;
 }
 
-/** A feed whatever its wire: none is given another's frames. */
+/** A feed of any wire: none gets the frames of another wire. */
 export type AnyFeed = Pick<Feed<never>, "deliver" | "deliverEphemerals" | "sweep" | "close">;
 
 const chunkEvents = 256;
@@ -65,7 +65,7 @@ export class Feed<Frame> {
   readonly #channels: ReadonlySet<number> | undefined;
   readonly #address: string;
   #position: Position;
-  /** Where the reader knows itself to be: the id of the last frame it got. */
+  /** The last id that the reader got. */
   #known: string;
   #knownAt: number;
   /** Whether it has asked for positions: by a cursor, or by waiting for `ready`. */
@@ -128,7 +128,7 @@ export class Feed<Frame> {
     this.#passEphemerals(states, joined);
   }
 
-  /** Once a second: ends readers that take nothing, and tells the others where they are when nothing they may see told them. */
+  /** Once a second: ends readers that read nothing, and sends the others their position if no event did. */
   sweep(now: number): void {
     if (this.#blockedAt !== undefined && now - this.#blockedAt >= tooSlowMs) {
       this.close();
@@ -136,12 +136,12 @@ export class Feed<Frame> {
     } else if (this.#state === "live" && this.#told && this.#known !== this.#position.id && now - this.#knownAt >= positionMs) {
       this.#sendReady();
     } else if (this.#state === "catching up") {
-      // A replay that failed on the database goes on where it was.
+      // A replay that failed on the database continues from its position.
       this.resume();
     }
   }
 
-  /** Between the last look at the flag and the end nothing is awaited, so that no call is lost. */
+  /** Nothing is awaited between the last read of the flag and the end, so that no call is lost. */
   async #run(): Promise<void> {
     this.#pumping = true;
     while (this.#wanted) {
@@ -155,7 +155,7 @@ export class Feed<Frame> {
     this.#pumping = false;
   }
 
-  /** What memory has of the next piece is passed on at once; for all that is more the feed waits its turn. */
+  /** Events of the next piece that are in memory are sent at once; for the rest the feed waits for its turn. */
   async #pump(): Promise<void> {
     if (!this.#mayGoOn()) return;
     const recent = this.#around.log.recent(this.#position.seq, chunkEvents);
@@ -181,7 +181,7 @@ export class Feed<Frame> {
     if (!this.#mayGoOn()) return;
     const events = await this.#around.log.after(this.#position.seq, chunkEvents, this.#channels);
     if (this.#state !== "catching up") return;
-    // Positions have no holes: one that is missing was pruned under the replay.
+    // Positions have no gaps: a missing one was pruned during the replay.
     if (events[0]?.seq === this.#position.seq + 1) this.#replay(events);
     else this.#startOver();
   }
@@ -214,7 +214,7 @@ export class Feed<Frame> {
     if (this.#announce) this.#sendReady();
     for (const states of pieces(this.#around.ephemerals.since(this.#ephemeralVersion))) {
       this.#passEphemerals(states);
-      // The rest follows when there is room: states are in the order of their versions.
+      // The rest follows when the socket has room, because states are in the order of their versions.
       if (this.#state !== "live") return;
     }
     this.#ephemeralVersion = this.#around.ephemerals.version;

@@ -1,4 +1,4 @@
-/** Owns all feeds of this process: opens them, tells each of what is committed and announced, and of the passing of time. */
+/** Owns all feeds of this process: opens them, and passes commits, announcements and clock ticks on to them. */
 import type { Clock } from "../clock.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { announcementPauseMs, maxAnnouncementWrites, maxReplaysAtOnce } from "../limits.ts";
@@ -7,7 +7,7 @@ import { type AnyFeed, Feed, type FeedOptions, type FeedSurroundings } from "./f
 import type { EventLog, LogEvent, Position } from "./log.ts";
 import { pieces } from "./pieces.ts";
 
-/** A moment as readers see it: all that was committed and announced by then is behind it. */
+/** A point in time for readers: all commits and announcements until then are before it. */
 export interface Here {
   readonly position: Position;
   readonly ephemeralVersion: number;
@@ -55,7 +55,7 @@ export class Feeds implements FeedSurroundings {
   async open<Frame>(options: FeedOptions<Frame>, cursor?: string, here = this.here()): Promise<Feed<Frame>> {
     const { position, ephemeralVersion } = here;
     if (cursor === undefined) return this.#start(new Feed(this, options, position, ephemeralVersion));
-    // Another node may have written what the cursor names, or emptied what it leads to.
+    // Another node may have written the position of the cursor, or emptied the events after it.
     await this.log.fresh();
     const location = await this.log.locate(cursor);
     if ("position" in location) return this.#start(new Feed(this, options, location.position, ephemeralVersion));
@@ -120,7 +120,7 @@ export class Feeds implements FeedSurroundings {
     for (const feed of this.#feeds) this.#guarded(feed, () => feed.sweep(now));
   }
 
-  /** A reader whose end fails is dropped, and no other feels it. */
+  /** A reader whose sink fails is dropped, without an effect on others. */
   #guarded(feed: AnyFeed, step: () => void): void {
     try {
       step();

@@ -1,6 +1,6 @@
-/** Owns what a procedure may do with the log: read a page of it, or follow it. */
+/** Owns what a procedure can do with the log: read a page of it, or follow it. */
 
-/** Can be iterated; or a socket takes it over and writes the events itself. */
+/** Can be iterated, or a socket takes it over and writes the events itself. */
 export interface Follow<Item> extends AsyncIterable<Item, void> {
   readonly channels: ReadonlySet<number> | undefined;
   readonly cursor: string | undefined;

@@ -1,11 +1,11 @@
-/** Events that travel in the log but never reach a client: what one node has to tell the others. */
+/** Events in the log that never reach a client: messages from one node to the others. */
 import { z } from "zod";
 import { type EventDefinition, loggedEvent } from "./event.ts";
 
-/** A session ended before its time; every node stops believing its token. */
+/** A session ended before its expiry; every node refuses its token from now on. */
 export const endSession = loggedEvent("end session", z.object({ session_id: z.int() }), "A session ended.");
 
-/** Something was removed: every node takes the data out of the earlier events about it that it holds in memory. */
+/** A channel or message was removed: every node removes the data of its earlier events from memory. */
 export const blankEvents = loggedEvent(
   "blank",
   z.object({ channel_id: z.int().optional(), message_id: z.int().optional() }),

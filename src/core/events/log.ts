@@ -19,14 +19,14 @@ export interface LogEvent {
   payload: string | null;
   /** The data of an internal event, as JSON; no reader gets it. */
   readonly internal?: string;
-  /** What each wire made of it, so that it is encoded once however many read it. */
+  /** Its frame for each wire, so that it is encoded once for any number of readers. */
   frames?: Map<object, unknown>;
 }
 
 export type ResyncReason = "expired" | "unknown" | "malformed";
 export type Location = { position: Position } | { reason: ResyncReason };
 
-/** Where a reader is: everything up to and including `seq` is behind it. */
+/** The position of a reader: it has everything up to and including `seq`. */
 export interface Position {
   readonly seq: number;
   readonly id: string;
@@ -39,7 +39,7 @@ const tailEvents = 500;
 const tailBytes = 1024 * 1024;
 /** How many positions a filter is held against in one statement. */
 const filteredEvents = 2_000;
-/** What an event costs beside its payload, roughly; and its payload is kept once more by each wire that sent it. */
+/** The approximate size of an event without its payload. Each wire that sent it keeps the payload once more. */
 const eventOverheadBytes = 300;
 
 function ringSize(event: LogEvent): number {
@@ -74,7 +74,7 @@ export class EventLog {
   #ring: LogEvent[] = [];
   #ringBytes = 0;
   #head: Position;
-  /** The look under way, and the one behind it. */
+  /** The look at the table under way, and the next one. */
   #look: Promise<void> = done;
   #nextLook: Promise<void> | undefined;
 
@@ -127,7 +127,7 @@ export class EventLog {
     this.#nextLook ??= this.#look.then(
       () => this.#beginLook(),
       (error: unknown) => {
-        // Those who have waited behind a look that failed fail with it: one of their own would make them wait for a silent database twice.
+        // Callers that waited behind a failed look fail with it: their own look would wait for a silent database a second time.
         this.#nextLook = undefined;
         throw error;
       },
@@ -135,14 +135,14 @@ export class EventLog {
     return this.#nextLook;
   }
 
-  /** Those who ask from here on need the look behind this one: it may have read already. */
+  /** Later callers need the next look, because this one may have read already. */
   #beginLook(): Promise<void> {
     this.#nextLook = undefined;
     this.#look = this.#tail().finally(() => (this.#look = done));
     return this.#look;
   }
 
-  /** Follows the table from the head. Its row comes along, to tell whether the table's history is still ours. */
+  /** Reads the table from the head. The head's row is read too, to see if the table still has the same history. */
   async #tail(): Promise<void> {
     for (;;) {
       const head = this.#head;
@@ -246,7 +246,7 @@ export class EventLog {
     return end === -1 ? events : events.slice(0, Math.max(end, 1));
   }
 
-  /** Finds the position that a cursor names, or why there is none. */
+  /** Finds the position of a cursor, or the reason why there is none. */
   async locate(cursor: string): Promise<Location> {
     const claim = parseCursor(cursor);
     if (!claim) return { reason: "malformed" };

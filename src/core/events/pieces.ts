@@ -2,7 +2,7 @@
 
 const chunkBytes = 64 * 1024;
 
-/** Cuts events so that what is written at once stays small, however much was committed together. One that is larger goes alone. */
+/** Splits events into small writes, for commits of any size. A larger event is written alone. */
 export function pieces<Item extends { readonly payload: string | null }>(events: readonly Item[]): (readonly Item[])[] {
   const cut: (readonly Item[])[] = [];
   let from = 0;

@@ -10,7 +10,7 @@ import type { EventReader, Follow, FollowOptions, LoggedItem } from "./follow.ts
 const pageBytes = maxAnswerBytes - 1024;
 /** What stands around an event's data, its id among it. */
 const itemBytes = 128;
-/** How many positions a page looks at, whatever its filter finds there. */
+/** How many positions a page reads, whatever its filter finds there. */
 const maxScanned = 10_000;
 /** Where a piece had nothing to show, the next one is longer. */
 const maxPieceEvents = 256;
@@ -78,7 +78,7 @@ async function* iterate(feeds: Feeds, { cursor, channels, address, signal }: Fol
     feed.close();
     signal?.removeEventListener("abort", end);
   }
-  // An error tRPC's clients come back from; after a plain end they would think that all is said.
+  // An error after which tRPC's clients reconnect; after a plain end they would not.
   if (slow) throw new AppError("SERVICE_UNAVAILABLE", "Too slow: resume from your cursor.");
 }
 

@@ -20,7 +20,7 @@ export interface Piece {
   /** At most so many events that pass the filter, and the bytes of their payloads together. The first one is there whatever its size. */
   readonly limit: number;
   readonly bytes: number;
-  /** Only events about these channels, and those about none. Undefined: all. */
+  /** Only events of these channels, and events that belong to no channel. Undefined: all. */
   readonly channels?: ReadonlySet<number> | undefined;
 }
 

@@ -30,7 +30,7 @@ export const plainWire: Wire<Buffer> = {
 
 const unicodeLineBreaks = /[\u0085\u2028\u2029]/g;
 
-/** JSON without the characters that some readers take for the end of a line: Python's among them. */
+/** JSON without the characters that some readers, such as Python's, take for the end of a line. */
 export function onOneLine(json: string): string {
   return json.replace(unicodeLineBreaks, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

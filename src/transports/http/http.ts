@@ -27,7 +27,7 @@ const token = /^[\w!#$%&'*+.^`|~-]+$/;
 /** Where Socket.IO polls, as its clients write it. */
 const pollingPath = /^\/socket\.io\/?(?:\?|$)/;
 
-/** Which origins may read answers; `*` where every one may. */
+/** The origins that may read answers; `*`: all. */
 export class Cors {
   readonly #origins: readonly string[];
 
@@ -157,22 +157,22 @@ function observe(exchange: Exchange, onAnswer: NonNullable<ListenerOptions["onAn
 export interface ListenerOptions {
   readonly cors: Cors;
   readonly handle: HttpHandler;
-  /** Told of errors that are the server's own. */
+  /** Called with errors that are faults of the server. */
   readonly onError: (error: unknown, requestId: string) => void;
-  /** Whether the server is on its way down. */
+  /** Whether the server is stopping. */
   readonly draining: () => boolean;
-  /** Told of every answer that was sent whole, streams apart. */
+  /** Called for every answer that was sent completely, except streams. */
   readonly onAnswer?: (operation: string, status: number, seconds: number) => void;
 }
 
-/** The `request` listener of both ports. Whatever happens behind it, the request is answered and the process lives. */
+/** The `request` listener of both ports. Every request is answered, and no error of a handler ends the process. */
 export function createRequestListener({ cors, handle, onError, draining, onAnswer }: ListenerOptions) {
   async function answer(request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> {
     response.setHeader("X-Request-Id", requestId);
     response.setHeader("Referrer-Policy", "no-referrer");
     response.setHeader("X-Content-Type-Options", "nosniff");
     cors.setHeaders({ request, response });
-    // What may be kept says so itself: files do.
+    // A cacheable answer sets its own header, as files do.
     response.setHeader("Cache-Control", "no-store");
     if (draining()) {
       response.setHeader("Connection", "close");

@@ -1,4 +1,4 @@
-/** Owns where this server is, as the reader of a document knows it. */
+/** Owns the URL of this server, as the reader of a document used it. */
 import type { IncomingMessage } from "node:http";
 
 export interface ServerUrlOptions {

@@ -1,4 +1,4 @@
-/** Owns whose turn it is on a connection whose client does not wait for its answers: one request is under way, the rest wait on its side. */
+/** Owns the order of pipelined requests on one connection: one request is under way, the rest wait on the client's side. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { maxPipelinedRequests } from "../../core/limits.ts";

@@ -1,4 +1,4 @@
-/** Owns what a load balancer asks: is the process alive, can it serve. */
+/** Owns the answers for load balancers: whether the process is alive, and whether it can serve. */
 
 import { AppError } from "../../core/errors.ts";
 import type { Read } from "../../core/transaction.ts";

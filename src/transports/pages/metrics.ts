@@ -1,4 +1,4 @@
-/** Owns `/metrics`: what this process measures of itself, as Prometheus text, and who may read it. */
+/** Owns `/metrics`: the measurements of this process as Prometheus text, and the right to read them. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Origin } from "../../core/caller.ts";

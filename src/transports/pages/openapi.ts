@@ -117,7 +117,7 @@ const resume = [
 function parameters(route: Route, generated: Record<string, unknown>[]): Record<string, unknown>[] {
   const written = generated.map((parameter) => {
     const list = route.fields.get(String(parameter["name"])) === "numbers" && { style: "form", explode: false };
-    // Of the others a form would be filled in with what nobody meant.
+    // In other parameters an example would become the default value of forms.
     const example = parameter["in"] === "path" && { example: exampleOf(parameter["schema"] as Schema, {}) };
     return { ...parameter, ...list, ...example };
   });
