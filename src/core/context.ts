@@ -48,6 +48,8 @@ export interface Context {
   readonly origin: Origin;
   readonly requestId: string;
   readonly reply: Reply;
+  /** Whether this request has waited for all that other nodes had committed before it, so that nothing else in it has to. */
+  readonly isFresh?: boolean | undefined;
   readonly clock: Clock;
   readonly rules: Rules;
   readonly read: Read;

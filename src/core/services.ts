@@ -12,7 +12,10 @@ interface Writes {
 }
 
 /** What is the same for every request. */
-export type Services = Omit<Context, "caller" | "origin" | "requestId" | "reply" | "socket" | "stream" | "tokens" | keyof Writes> & {
+export type Services = Omit<
+  Context,
+  "caller" | "origin" | "requestId" | "reply" | "isFresh" | "socket" | "stream" | "tokens" | keyof Writes
+> & {
   readonly tokens: SessionTokens;
   readonly writes: Writes;
 };
@@ -21,6 +24,7 @@ export interface Request {
   readonly caller: Caller | null;
   readonly origin: Origin;
   readonly requestId: string;
+  readonly isFresh?: boolean;
   readonly socket?: Socket;
   readonly stream?: Stream;
 }

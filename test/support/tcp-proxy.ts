@@ -49,6 +49,8 @@ export class TcpProxy {
   /** How long each way takes. */
   delayMs = 0;
   #loss: Loss | undefined;
+  /** Sees what a client sends, a piece at a time. */
+  onQuestion: (data: Buffer, client: object) => void = () => {};
 
   private constructor(server: Server, target: number) {
     this.#server = server;
@@ -126,7 +128,10 @@ export class TcpProxy {
         this.#loss = undefined;
       }
       if (losing?.what === "question") lose();
-      else there.carry(data, this.delayMs);
+      else {
+        this.onQuestion(data, client);
+        there.carry(data, this.delayMs);
+      }
     });
     server.on("data", (data) => {
       if (losing) {

@@ -13,6 +13,14 @@ export interface Here {
   readonly ephemeralVersion: number;
 }
 
+/** Where a feed begins. */
+interface Beginning {
+  readonly cursor?: string | undefined;
+  readonly here?: Here | undefined;
+  /** Whether the log was just brought to what other nodes have committed. */
+  readonly isFresh?: boolean | undefined;
+}
+
 const sweepMs = 1_000;
 
 export class Feeds implements FeedSurroundings {
@@ -52,11 +60,11 @@ export class Feeds implements FeedSurroundings {
    * Opens a feed. Without a cursor it begins `here`; with one, after it, or with `resync` where that is impossible.
    * Between its position and its start nothing is awaited: what is committed from then on is not missed.
    */
-  async open<Frame>(options: FeedOptions<Frame>, cursor?: string, here = this.here()): Promise<Feed<Frame>> {
+  async open<Frame>(options: FeedOptions<Frame>, { cursor, here = this.here(), isFresh }: Beginning = {}): Promise<Feed<Frame>> {
     const { position, ephemeralVersion } = here;
     if (cursor === undefined) return this.#start(new Feed(this, options, position, ephemeralVersion));
     // Another node may have written the position of the cursor, or emptied the events after it.
-    await this.log.fresh();
+    if (!isFresh) await this.log.fresh();
     const location = await this.log.locate(cursor);
     if ("position" in location) return this.#start(new Feed(this, options, location.position, ephemeralVersion));
     const feed = new Feed(this, options, this.log.head, ephemeralVersion);

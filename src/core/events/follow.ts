@@ -19,6 +19,8 @@ export interface FollowOptions {
   readonly address: string;
   /** Aborts when the caller leaves. */
   readonly signal?: AbortSignal | undefined;
+  /** As in the context. */
+  readonly isFresh?: boolean | undefined;
 }
 
 export interface EventReader {

@@ -31,7 +31,7 @@ const itemWire: Wire<Parcel[]> = {
 };
 
 /** Iterates a feed at the pace of its reader; events that are not read yet stay in the log. */
-async function* iterate(feeds: Feeds, { cursor, channels, address, signal }: FollowOptions) {
+async function* iterate(feeds: Feeds, { cursor, channels, address, signal, isFresh }: FollowOptions) {
   const parcels: Parcel[] = [];
   let backlog = 0;
   let ended = signal?.aborted ?? false;
@@ -58,7 +58,7 @@ async function* iterate(feeds: Feeds, { cursor, channels, address, signal }: Fol
     },
   };
   signal?.addEventListener("abort", end, { once: true });
-  const feed = await feeds.open({ wire: itemWire, sink, channels, announce: true, address }, cursor);
+  const feed = await feeds.open({ wire: itemWire, sink, channels, announce: true, address }, { cursor, isFresh });
   try {
     while (!ended) {
       const parcel = parcels.shift();
@@ -85,8 +85,8 @@ async function* iterate(feeds: Feeds, { cursor, channels, address, signal }: Fol
 export function createEventReader(feeds: Feeds): EventReader {
   const { log, turns } = feeds;
   return {
-    async list({ cursor, limit, channels, address, signal }) {
-      await log.fresh();
+    async list({ cursor, limit, channels, address, signal, isFresh }) {
+      if (!isFresh) await log.fresh();
       const head = log.head;
       if (cursor === undefined) return { events: [], cursor: head.id };
       const location = await log.locate(cursor);

@@ -72,7 +72,14 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
     )
     .query(
       ({ ctx, input: { cursor, limit, channel_id }, signal }) =>
-        ctx.events.list({ cursor, limit, channels: toSet(channel_id), address: ctx.origin.address, signal }) as Promise<{
+        ctx.events.list({
+          cursor,
+          limit,
+          channels: toSet(channel_id),
+          address: ctx.origin.address,
+          signal,
+          isFresh: ctx.isFresh,
+        }) as Promise<{
           events: (Item & { id: string })[];
           cursor: string;
         }>,
@@ -86,6 +93,7 @@ export function eventRouter<const Catalogue extends readonly EventDefinition[]>(
         channels: toSet(input.channel_id),
         address: ctx.origin.address,
         signal,
+        isFresh: ctx.isFresh,
       }),
     );
 

@@ -56,7 +56,7 @@ export async function authenticate<Body>(
   { request, response, requestId }: Exchange,
   calls: HttpCalls<Body>,
   { services, originOf, headCursor, fresh, admit }: AuthenticateOptions,
-): Promise<{ asked: Pick<Request, "caller" | "origin" | "requestId">; body: Body }> {
+): Promise<{ asked: Omit<Request, "socket" | "stream">; body: Body }> {
   const origin = originOf(request);
   admit(origin.address);
   const showCursor = () => calls.reads && response.setHeader("X-Keenchat-Cursor", headCursor());
@@ -65,5 +65,5 @@ export async function authenticate<Body>(
   const [caller] = await Promise.all([findCaller(calls, services), calls.reads && fresh()]);
   // Taken before anything is read: a client that follows from here misses nothing that the answer does not hold.
   showCursor();
-  return { asked: { caller, origin, requestId }, body };
+  return { asked: { caller, origin, requestId, isFresh: calls.reads }, body };
 }

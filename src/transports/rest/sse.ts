@@ -85,7 +85,9 @@ export async function streamEvents(
     closed = true;
     feed?.close();
   });
-  feed = await options.feeds.open({ wire: sseWire, sink: stream, channels, announce: true, address: context.origin.address }, cursor);
+  const { isFresh, origin } = context;
+  const feedOptions = { wire: sseWire, sink: stream, channels, announce: true, address: origin.address };
+  feed = await options.feeds.open(feedOptions, { cursor, isFresh });
   if (closed) feed.close();
   response.on("drain", () => feed.resume());
 }

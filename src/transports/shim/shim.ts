@@ -171,7 +171,7 @@ export class Shim<Frame> {
     const { channels, cursor } = (await this.#call("events", input)) as Follow<unknown>;
     const { address } = connection.origin;
     const feed = { wire, sink: connection, channels, announce: cursor !== undefined, address };
-    this.#feed = await options.feeds.open(feed, cursor, here);
+    this.#feed = await options.feeds.open(feed, { cursor, here });
     if (this.#closed) this.#feed.close();
   }
 

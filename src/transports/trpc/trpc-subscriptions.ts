@@ -84,7 +84,7 @@ export class Subscriptions {
     const { channels, cursor } = follow;
     const opening = connection.options.feeds.open(
       { wire: trpcWire(id), sink: connection, channels, announce: true, address: connection.origin.address },
-      cursor,
+      { cursor },
     );
     // Where the log cannot be read the client is sent away: it comes back with its cursor, where after an error it would not.
     const feed = await opening.catch((error: unknown) => {
