@@ -9,9 +9,9 @@ import type { Clock } from "./clock.ts";
 
 /** One topic of the state that nodes send about themselves. */
 export interface PeerTopic {
-  /** What this node says; JSON. */
+  /** The report of this node; JSON. */
   say(): unknown;
-  /** What another one says; undefined: what it said holds no longer. A newer version may say what this one does not know. */
+  /** Takes the report of another node; undefined: its last report is no longer valid. A newer version may send a form that is not known here. */
   hear(node: string, said: unknown): void;
   /** For how many of our own beats that came back the word of a silent node holds; missing: until the node is forgotten. */
   readonly holds?: number;

@@ -7,7 +7,7 @@ import { AppError, describeError, type ErrorCode, type Issue } from "./errors.ts
 import { heartbeatMs } from "./limits.ts";
 import { nextRequestId } from "./random.ts";
 
-/** What a procedure says of itself beside its shapes. */
+/** The properties of a procedure beyond its shapes. */
 export interface Meta extends OpenApiMeta {
   /** Over HTTP a token has to be good. Not here: one that is not counts as none, or is not even looked at. */
   token?: "optional" | "ignored";
@@ -41,7 +41,7 @@ const t = initTRPC
   .meta<Meta>()
   .create({
     isDev: false,
-    // A subscription over HTTP is silent for no longer than any other wire; a client that hears nothing comes back.
+    // A subscription over HTTP is silent for no longer than any other wire; a client that receives nothing connects again.
     sse: { ping: { enabled: true, intervalMs: heartbeatMs }, client: { reconnectAfterInactivityMs: 3 * heartbeatMs } },
     errorFormatter({ shape, error, ctx, path }) {
       const { code, status, message, issues } = describeError(error);
@@ -59,7 +59,7 @@ const t = initTRPC
 export const router = t.router;
 export const mergeRouters = t.mergeRouters;
 
-/** Logs what nobody foresaw, with its request, before it becomes a bare INTERNAL_SERVER_ERROR. */
+/** Logs an error that the code does not expect, with its request, before it becomes a bare INTERNAL_SERVER_ERROR. */
 function observe(result: { ok: boolean; error?: Error }, { ctx, path }: { ctx: Context; path: string }): void {
   if (result.error === undefined || describeError(result.error).code !== "INTERNAL_SERVER_ERROR") return;
   ctx.logger.error({ err: result.error.cause ?? result.error, path, request_id: ctx.requestId }, "a procedure failed");

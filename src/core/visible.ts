@@ -1,6 +1,6 @@
 /**
- * Owns what is seen of a channel or a message that was removed: nothing, from that commit on, while `db/sweep.ts` still takes its rows away.
- * Whatever is read for somebody, by SQL or by the ORM, is read through this.
+ * Owns the filter that hides a removed channel or message from its commit on, while `db/sweep.ts` still deletes its rows.
+ * Every read for a client, by SQL or by the ORM, passes through it.
  */
 
 /** Asked once a statement and not once a row, so that no query leaves its index for it. Nearly always there are none. */
@@ -11,7 +11,7 @@ const isThere: Readonly<Record<string, string>> = {
   message: `channel_id not in ${removed}`,
 };
 
-/** Of what was removed the log shows that it was, and nothing else. */
+/** Of a removed channel or message the log shows only the removal. */
 const events = `select seq, tag, name, channel_id, message_id, at,
   case when channel_id in ${removed} and seq not in (select seq from removed_channel) then null
   when message_id in (select message_id from removed_message)

@@ -41,7 +41,7 @@ export function createSite({ documents, folders, trpc, socketIo, rest, web }: Si
   };
 }
 
-/** What is no upgrade on `WEBSOCKETS_PORT`: Socket.IO's polling, and nothing else. */
+/** Requests on `WEBSOCKETS_PORT` that are no upgrades: only Socket.IO's polling is served. */
 export function createSocketSite({ socketIo }: Pick<SiteOptions, "socketIo">): HttpHandler {
   return (exchange) => {
     if (isSocketIo(exchange)) return socketIo(exchange);

@@ -15,7 +15,7 @@ export function createTurns(admit: (address: string) => void): InTurn {
       return { result: await work() };
     };
     const done = await queue.take(address, begin, () => !signal?.aborted);
-    // Read by nobody: the caller has left.
+    // The caller has left: the result is not read.
     if (!done) throw new AppError("SERVICE_UNAVAILABLE");
     return done.result;
   };

@@ -5,7 +5,7 @@ import type { Context } from "../../core/context.ts";
 import { AppError } from "../../core/errors.ts";
 import type { Meta } from "../../core/trpc.ts";
 
-/** What a procedure says of itself. */
+/** The definition of a procedure, as tRPC keeps it. */
 export interface ProcedureDefinition {
   readonly type: "query" | "mutation" | "subscription";
   readonly meta?: Meta;
@@ -46,7 +46,7 @@ type Outcome = { ok: true; data: unknown } | { ok: false; error: TRPCError };
 /** One of the steps that tRPC's builder has put a procedure together from: input, rights, output, and at the end the resolver. */
 type Step = (call: Call & { meta: Meta | undefined; next: (changes?: Changes) => Promise<Outcome> }) => Promise<Outcome>;
 
-/** What a step adds to the context stands there together with what was in it, as in tRPC. */
+/** The context that a step passes on is merged into the one before, as in tRPC. */
 function change(call: Call, changes: Changes | undefined): Call {
   if (!changes) return call;
   const ctx = changes.ctx ? { ...call.ctx, ...changes.ctx } : call.ctx;

@@ -1,4 +1,4 @@
-/** Owns what makes an HTTP answer a stream of events: which requests ask for one, its headers, and its end where it cannot begin now. */
+/** Owns HTTP answers that are streams of events: which requests ask for one, the headers, and the end if the stream cannot begin now. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ErrorDescription } from "../../core/errors.ts";
 
@@ -8,7 +8,7 @@ const jsonRanges = ["application/json", "application/*", "*/*"];
 const qForm = /^q=(.*)$/i;
 const defaultRetryMs = 1_000;
 
-/** How much a client wants a media type, and where in its list it says so. */
+/** The weight that a client gives to a media type, and its place in the list. */
 interface Wish {
   readonly q: number;
   readonly index: number;

@@ -1,4 +1,4 @@
-/** Owns what stands before any library: targets, hosts, tokens, and bodies as they come from the network, checked once. */
+/** Owns the checks before any library sees a request: targets, hosts, tokens and bodies, each checked once. */
 import type { IncomingMessage } from "node:http";
 import { AppError } from "../../core/errors.ts";
 import { maxBodyBytes } from "../../core/limits.ts";
@@ -124,7 +124,7 @@ export function readBody(request: IncomingMessage): Promise<Buffer | undefined> 
       if (size > maxBodyBytes) tooLarge();
       else resolve(size === 0 ? undefined : Buffer.concat(chunks));
     });
-    // Also closes after its end; an error that nobody gets is not worth its stack.
+    // Also closes after its end; an error that is not used would cost a stack trace.
     request.on("close", () => request.readableEnded || reject(new AppError("BAD_REQUEST", "The request ended early.")));
   });
 }

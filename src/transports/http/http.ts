@@ -111,7 +111,7 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
   send(response, status, JSON.stringify(value));
 }
 
-/** Answers with an error; `toBody` says how this wire writes one. */
+/** Answers with an error; `toBody` writes it in the form of the wire. */
 export function sendError(response: ServerResponse, error: unknown, toBody: (description: ErrorDescription) => unknown): ErrorDescription {
   const description = describeError(error);
   if (response.headersSent) {
@@ -121,7 +121,7 @@ export function sendError(response: ServerResponse, error: unknown, toBody: (des
   if (endStreamForNow(response, description)) return description;
   if (description.retryAfterSeconds !== undefined) response.setHeader("Retry-After", description.retryAfterSeconds);
   if (description.status === 401) response.setHeader("WWW-Authenticate", "Bearer");
-  // What is left of a body nobody read would be taken for the next request.
+  // The unread rest of a body would be taken for the next request.
   if (description.status === 413) response.setHeader("Connection", "close");
   sendJson(response, description.status, toBody(description));
   return description;

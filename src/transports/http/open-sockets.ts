@@ -1,4 +1,4 @@
-/** Owns the TCP connections of both ports: those whose client has stopped are ended, and what waits for clients has a limit in all. */
+/** Owns the TCP connections of both ports: ends those whose client has stopped reading, and limits the bytes that wait for all clients. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Origin } from "../../core/caller.ts";
@@ -7,7 +7,7 @@ import { AppError } from "../../core/errors.ts";
 import { firstByteWithinMs, maxUnreadBytesInAll, maxUnreadBytesPerAddress, unreadAnswerMs } from "../../core/limits.ts";
 
 const sweepMs = 5_000;
-/** How long a count of what waits for clients is good. */
+/** For so long a count of the waiting bytes is used. */
 const countedMs = 50;
 
 interface Open {
@@ -73,13 +73,13 @@ export class OpenSockets {
       throw new AppError("SERVICE_UNAVAILABLE", "Too many answers have not been read.", { retryAfterSeconds: 1 });
   }
 
-  /** The server stops: what has sent nothing yet is ended, and what is answered ends with that. */
+  /** The server stops: connections that have sent nothing are ended, and the others end with their answer. */
   stop(): void {
     this.#stopSweep();
     for (const [socket, { answers }] of this.#open) {
       // Browsers open connections in advance; one that has said nothing yet is not idle to Node.
       if (socket.bytesRead === 0) socket.destroy();
-      // Whose answer says nothing of it would send the next request into a closed connection.
+      // Without the header that this sets, a client would send its next request into a closed connection.
       for (const answer of answers) answer.shouldKeepAlive = false;
     }
   }

@@ -13,7 +13,7 @@ function isLoopback(address: string): boolean {
   return address === "::1" || address.startsWith("127.");
 }
 
-/** Whether `Host` names this machine: a proxy that passes on its own is told from somebody who sits here. */
+/** Whether `Host` names this machine: so a proxy that sends another `Host` is not taken for a local client. */
 function namesLoopback(host: string | undefined): boolean {
   const name = URL.parse(`http://${host}`)?.hostname ?? "";
   return name === "localhost" || name === "[::1]" || (isIP(name) === 4 && isLoopback(name));
@@ -23,7 +23,7 @@ function isForwarding(header: string): boolean {
   return header === "forwarded" || header === "via" || header === "x-real-ip" || header.startsWith("x-forwarded-");
 }
 
-/** Made on this machine, as far as can be told: a proxy that says nothing of itself speaks HTTP/1.0, or names the host its clients ask for. */
+/** Made on this machine, as far as can be told: a proxy without forwarding headers speaks HTTP/1.0, or sends the host that its clients ask for. */
 function isLocal({ headers, httpVersion }: IncomingMessage, remote: string): boolean {
   return isLoopback(remote) && httpVersion === "1.1" && namesLoopback(headers.host) && !Object.keys(headers).some(isForwarding);
 }

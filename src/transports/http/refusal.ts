@@ -1,4 +1,4 @@
-/** Owns what is written to a bare socket where Node has made no answer to fill in: an error as everywhere else, and the end. */
+/** Owns refusals on a bare socket, for which Node has made no answer: the usual error body, and the end of the socket. */
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { describeError, toErrorBody } from "../../core/errors.ts";

@@ -7,13 +7,13 @@ export interface ServerUrlOptions {
   readonly isTrustedPeer: (request: IncomingMessage) => boolean;
 }
 
-/** What a proxy says of the scheme its client used; the first of a chain is the client's. */
+/** The scheme of the client, as a proxy reports it; the first of a chain is the client's. */
 function forwardedScheme({ headers }: IncomingMessage): string | undefined {
   const [first] = [headers["x-forwarded-proto"] ?? ""].flat().join(",").split(",");
   return first?.trim().toLowerCase();
 }
 
-/** Tells the URL of `/` by what was set, or by what a request's `Host` names; without a slash at its end. */
+/** Returns the URL of `/` from the configuration, or from a request's `Host`; without a slash at its end. */
 export function createServerUrlReader({ publicUrl, isTrustedPeer }: ServerUrlOptions): (request: IncomingMessage) => string {
   return (request) => {
     if (publicUrl !== undefined) return publicUrl;

@@ -9,7 +9,7 @@ export interface Route {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** Segments as written: `{id}` stands for the field `id`. */
   readonly segments: readonly string[];
-  /** The fields of the input. What is not among them is ignored. */
+  /** The fields of the input. Other fields of a request are ignored. */
   readonly fields: ReadonlyMap<string, FieldKind>;
   /** Whether its input stands in a body; otherwise a body is not looked at. */
   readonly readsBody: boolean;

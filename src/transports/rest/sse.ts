@@ -63,7 +63,7 @@ export async function streamEvents(
   options: StreamOptions,
 ): Promise<void> {
   const { request, response, target } = exchange;
-  // What a browser sends by itself when it comes back is newer than anything in the URL; what stands in for browsers writes it there.
+  // A browser that reconnects sends the header, which is newer than the URL. Polyfills write the id into the URL.
   const given = request.headers["last-event-id"] || single(target.query, "lastEventId") || input["cursor"];
   const { cursor, channels } = (await callProcedure("events", context, async () => ({
     channel_id: input["channel_id"],

@@ -1,4 +1,4 @@
-/** Owns the commands of one socket that wait for their turn: in order, a few between two turns of everybody else, and never more than a bound. */
+/** Owns the waiting commands of one socket: in order, a few in one turn of the event loop, and never more than a limit. */
 import { maxWaitingCommandBytes } from "../../core/limits.ts";
 import { yieldToOthers } from "../../core/yield.ts";
 

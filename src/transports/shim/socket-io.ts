@@ -45,7 +45,7 @@ class PatientDecoder extends Decoder {
     try {
       super.add(packet);
     } catch {
-      // What is left of a packet in parts would make those after it unreadable, too.
+      // The rest of a packet in parts would make the packets after it unreadable, too.
       this.destroy();
       const text = typeof packet === "string" ? packet : "";
       if (connecting && text.startsWith("0")) this.emitReserved("decoded", { type: PacketType.CONNECT, nsp: "/", data: noToken });
@@ -57,7 +57,7 @@ class PatientDecoder extends Decoder {
   }
 }
 
-/** The `auth` of a client whose own is no object. */
+/** Replaces an `auth` that is no object. */
 const noToken = { token: null };
 
 /**
@@ -200,11 +200,11 @@ export function createSocketIo(options: SocketOptions) {
     perMessageDeflate: false,
     httpCompression: false,
   });
-  // Attached to a server that never listens: what comes in has passed our gate and is handed to the engine.
+  // Attached to a server that never listens: requests come through the gate, which hands them to the engine.
   io.attach(new HttpServer());
   const engine = io.engine as unknown as Engine;
 
-  /** From before a client says what it wants; none where its address has too many. */
+  /** Each from its first request on; none where its address has too many. */
   const opened = new WeakMap<Conn, SocketIoConnection>();
   io.engine.on("connection", (conn: Conn) => {
     const connection = new SocketIoConnection(conn, options);

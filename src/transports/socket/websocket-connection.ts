@@ -130,7 +130,7 @@ export class WebSocketConnection extends Connection implements Sink<Buffer> {
     if (this.backlog <= maxUnreadBytes) this.#ws.resume();
   }
 
-  /** What happens on the socket from now on is this protocol's. */
+  /** From now on this protocol handles the socket's frames. */
   speak(protocol: Protocol): void {
     this.#protocol = protocol;
   }

@@ -1,4 +1,4 @@
-/** Owns the frames that a tRPC client sends over WebSocket: what makes sense of them. https://trpc.io/docs/rpc */
+/** Owns the frames that a tRPC client sends over WebSocket: their form, and how they are read. https://trpc.io/docs/rpc */
 import { AppError } from "../../core/errors.ts";
 import { maxCallIdCharacters } from "../../core/limits.ts";
 import type { Target } from "../http/gate.ts";
