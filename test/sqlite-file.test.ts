@@ -1,6 +1,6 @@
 /** SQLite's file: one server at a time by whatever name, what lies beside it after a crash, and what is left of one in memory. */
 import { spawnSync } from "node:child_process";
-import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { copyFileSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import process from "node:process";
 import BetterSqlite from "better-sqlite3";
@@ -124,6 +124,25 @@ describe("after kill -9", { timeout }, () => {
     }
     expect(await textsOf(file)).toEqual(["in the backup", "after it"]);
     expect(await textsOf(join(moved, "chat.db"))).toEqual(["in the backup", "after it"]);
+  });
+
+  test("a start finds everything where another process has written changes back meanwhile", async () => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, "chat.db");
+    await using server = start(file);
+    const place = await server.ready();
+    const { token } = await signUp(place, "ann");
+    await post(place, token, 1, "before");
+    const noted = () => readFileSync(`${file}.checkpoint`, "utf8");
+    const before = noted();
+    const tool = new BetterSqlite(file);
+    tool.pragma("wal_checkpoint(passive)");
+    await until("another note", 5_000, () => noted() !== before);
+    await post(place, token, 1, "after");
+    await server.end("SIGKILL");
+    expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
+    expect(await textsOf(file)).toEqual(["before", "after"]);
+    tool.close();
   });
 
   test.each([

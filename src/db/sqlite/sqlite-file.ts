@@ -43,7 +43,7 @@ function lock(file: string): Handle {
 function refuseOtherNames(file: string): void {
   const { nlink, size } = statSync(file);
   if (size === 0 || (nlink === 1 && existsSync(`${file}-shm`))) return;
-  const handle = new BetterSqlite(file, { timeout: 0 });
+  const handle = new BetterSqlite(file, { timeout: lockMs });
   try {
     handle.pragma("locking_mode = exclusive");
     handle.exec("begin exclusive; rollback");

@@ -2,13 +2,15 @@
  * Owns SQLite's log of changes, the file `-wal`: when it is written back into the database's file, so that it stays small, and whether
  * it belongs to that file. SQLite itself does not ask: it would write what it finds into a backup that was put in its place.
  */
-import { type BigIntStats, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { type BigIntStats, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { Database as Handle } from "better-sqlite3";
 import { ConfigError } from "../../config.ts";
 
 /** SQLite's own measure. */
 const maxBytes = 4 * 1024 * 1024;
 const againMs = 1_000;
+/** How often the file is looked at: a tool that copies the log away, or a shell, also writes changes back. */
+const lookMs = 1_000;
 
 const stat = (path: string): BigIntStats | undefined => statSync(path, { bigint: true, throwIfNoEntry: false });
 const noteOf = (file: string) => `${file}.checkpoint`;
@@ -48,16 +50,24 @@ export function refuseForeignLog(file: string): void {
   );
 }
 
+/** Without a note everything is believed. Emptied and flushed: after a power loss a file that was only removed may be there again. */
+export function discardNote(file: string): void {
+  if (existsSync(noteOf(file))) writeFileSync(noteOf(file), "", { flush: true });
+}
+
 /** Writes changes back when there are many, instead of SQLite, which does not say when it has touched the file. */
 export class ChangeLog {
   readonly #handle: Handle;
   readonly #file: string;
+  readonly #looks: NodeJS.Timeout;
   #again: NodeJS.Timeout | undefined;
+  #noted: Note | undefined;
 
   constructor(handle: Handle, file: string) {
     this.#handle = handle;
     this.#file = file;
     handle.exec("pragma wal_autocheckpoint = 0");
+    this.#looks = setInterval(() => this.#look(), lookMs).unref();
   }
 
   /** To be called after each commit. */
@@ -69,13 +79,12 @@ export class ChangeLog {
   checkpoint(): void {
     this.#again = undefined;
     try {
-      // Without a note everything is believed: a crash in between must not look like a file that was replaced.
-      rmSync(noteOf(this.#file), { force: true });
+      // A crash in between must not look like a file that was replaced.
+      discardNote(this.#file);
       this.#handle.exec("pragma busy_timeout = 0");
       const [result] = this.#handle.pragma("wal_checkpoint(truncate)") as [{ busy: number }];
       if (result.busy) this.#later();
-      const note = describe(this.#file);
-      if (note) writeFileSync(noteOf(this.#file), JSON.stringify(note));
+      this.#note(describe(this.#file));
     } catch {
       // A full disk, for example. The commits are in the log.
       this.#later();
@@ -86,8 +95,24 @@ export class ChangeLog {
 
   /** Nothing is left of a log once the database is closed. */
   close(): void {
+    clearInterval(this.#looks);
     clearTimeout(this.#again);
     rmSync(noteOf(this.#file), { force: true });
+  }
+
+  #note(note: Note | undefined): void {
+    if (note) writeFileSync(noteOf(this.#file), JSON.stringify(note));
+    this.#noted = note;
+  }
+
+  /** While this process has the file, a change of it that it did not make is a checkpoint of another process. */
+  #look(): void {
+    try {
+      const [then, now] = [this.#noted, describe(this.#file)];
+      if (then && now && then.ino === now.ino && (then.mtime !== now.mtime || then.log !== now.log)) this.#note(now);
+    } catch {
+      // As with a checkpoint: a full disk, for example.
+    }
   }
 
   #later(): void {

@@ -11,7 +11,7 @@ import type { Database } from "../database.ts";
 import { sqliteMigrations, sqliteOptions } from "../options.ts";
 import { SqliteWriteConnection, Statements, toAppError, unavailable } from "./sqlite-connection.ts";
 import { holdSqliteFile } from "./sqlite-file.ts";
-import { ChangeLog } from "./sqlite-log.ts";
+import { ChangeLog, discardNote } from "./sqlite-log.ts";
 
 function setPragmas(handle: Handle, wanted: Readonly<Record<string, string | number>>): void {
   for (const [name, value] of Object.entries(wanted)) {
@@ -29,6 +29,8 @@ const synchronousFull = 2;
  */
 export function openSqlite(path: string): Promise<Database> {
   return openAlone(path, async (file, held) => {
+    // It was compared. Migrations change the file without one.
+    discardNote(file);
     const { database, handle } = await openLocked(file, held);
     const changes = new ChangeLog(handle, file);
     changes.checkpoint();
