@@ -1,11 +1,12 @@
 /** Clients over HTTP that have stopped: they send nothing, take nothing, or are gone without a word. */
 import { once } from "node:events";
-import { Agent, get } from "node:http";
-import { connect, type Socket } from "node:net";
+import { Agent, createServer, get } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
 import { createTRPCClient, httpSubscriptionLink } from "@trpc/client";
 import { EventSource } from "eventsource";
 import { expect, test } from "vitest";
 import type { AppRouter } from "../../src/api.ts";
+import { OpenSockets } from "../../src/transports/http/open-sockets.ts";
 import { largestBacklog, totalBacklog, waitingConnections } from "../support/backlog.ts";
 import { TestClock } from "../support/clock.ts";
 import { post, request, signUp } from "../support/http.ts";
@@ -107,6 +108,30 @@ test("one who reads again within 30 s gets all answers", async () => {
   slow.resume();
   await within(10_000, "the close", slow.ended);
   expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(20);
+});
+
+test("one who takes a large answer slowly gets all of it, however long that takes", async () => {
+  const clock = new TestClock();
+  const sockets = new OpenSockets(clock, () => ({ address: "127.0.0.1", local: true }));
+  const step = 8 * 1024 * 1024;
+  const size = 6 * step;
+  const server = createServer((_request, response) => {
+    sockets.expect(response);
+    response.end(Buffer.alloc(size));
+  });
+  server.on("connection", (socket) => sockets.add(socket));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const slow = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  slow.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+  let taken = 0;
+  for await (const data of slow) {
+    // It reads nothing more until 20 s have passed.
+    if (Math.floor(taken / step) < Math.floor((taken + data.length) / step)) clock.advance(20_000);
+    taken += data.length;
+  }
+  expect(taken).toBeGreaterThan(size);
+  sockets.stop();
+  server.close();
 });
 
 test("two hundred requests may wait on one connection; who sends more of them at once is cut off", async () => {

@@ -17,13 +17,22 @@ interface Open {
   readonly answers: ServerResponse[];
   /** Set once it is no longer HTTP's. */
   upgradedFrom: string | undefined;
-  /** How many bytes its client had taken when this last changed. */
-  taken: number;
+  /** What `progressOf` gave at the last look, and when that last changed. */
+  progress: number;
   movedAt: number;
 }
 
 function isStream(response: ServerResponse): boolean {
   return String(response.getHeader("Content-Type")).startsWith("text/event-stream");
+}
+
+/**
+ * A number that changes whenever a client takes something. Node counts a write once all of it was taken. How much of a large one is still
+ * to go only the handle knows, where Node's own time limit of sockets looks for it too.
+ */
+function progressOf(socket: Socket): number {
+  const { writeQueueSize = 0 } = (socket as Socket & { _handle?: { writeQueueSize?: number } | null })._handle ?? {};
+  return socket.bytesWritten - socket.writableLength - writeQueueSize;
 }
 
 export class OpenSockets {
@@ -45,7 +54,7 @@ export class OpenSockets {
 
   add(socket: Socket): void {
     const now = this.#clock.monotonic();
-    this.#open.set(socket, { openedAt: now, answers: [], upgradedFrom: undefined, taken: 0, movedAt: now });
+    this.#open.set(socket, { openedAt: now, answers: [], upgradedFrom: undefined, progress: 0, movedAt: now });
     socket.once("close", () => this.#open.delete(socket));
   }
 
@@ -99,10 +108,9 @@ export class OpenSockets {
   #sweep(): void {
     const now = this.#clock.monotonic();
     for (const [socket, open] of this.#open) {
-      const { writableLength } = socket;
-      const taken = socket.bytesWritten - writableLength;
-      if (writableLength === 0 || taken !== open.taken) open.movedAt = now;
-      open.taken = taken;
+      const progress = progressOf(socket);
+      if (socket.writableLength === 0 || progress !== open.progress) open.movedAt = now;
+      open.progress = progress;
       if (open.upgradedFrom !== undefined) continue;
       // A stream of events has a feed, which gives its reader more time.
       const unread = now - open.movedAt >= unreadAnswerMs && !open.answers.some(isStream);
