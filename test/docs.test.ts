@@ -169,7 +169,9 @@ console.log(JSON.stringify({ found, seen }));
 process.exit();
 `;
 
-test("a query with a verb of its own is called by the typed client: built, and from its sources", { timeout }, async () => {
+test("a query with a verb of its own is called by the typed client, and a path within a path leads on by its own name", {
+  timeout,
+}, async () => {
   apply(
     copy,
     `// src/features/channel/channel.router.ts: after "export const channelRouter = router({"
@@ -178,6 +180,19 @@ test("a query with a verb of its own is called by the typed client: built, and f
     .input(z.object({ title: z.string() }))
     .output(z.object({ found: z.string() }))
     .query(({ input }) => ({ found: input.title })),
+  postNote: signedInProcedure
+    .meta({ openapi: { method: "POST", path: "/channel/{id}/note", tags: ["channel"], protect: true }, rest: { success: 201 } })
+    .input(z.object({ id: Id }))
+    .output(z.object({ id: Id }))
+    .mutation(() => ({ id: 7 })),
+  notes: readProcedure
+    .meta({ openapi: { method: "GET", path: "/channel/{id}/note", tags: ["channel"] }, rest: { paged: true } })
+    .input(z.object({ id: Id, after: z.int().optional(), limit: z.int().default(1) }))
+    .output(z.array(z.object({ id: Id })))
+    .query(({ ctx }) => {
+      ctx.reply.next = 7;
+      return [{ id: 7 }];
+    }),
 `,
   );
   await using changed = startProcess(
@@ -186,6 +201,12 @@ test("a query with a verb of its own is called by the typed client: built, and f
   );
   const { restUrl } = await changed.ready();
   await run(process.execPath, ["build/build.ts"], { cwd: join(copy.path, "client") });
+  const { token } = await signUp({ restUrl }, "fay");
+  // A path within a path: what leads on names the path that was asked for, and not its pattern.
+  const made = await fetch(`${restUrl}/channel/2/note`, { method: "POST", headers: { authorization: `Bearer ${token}` } });
+  expect([made.status, made.headers.get("location")]).toEqual([201, "/channel/2/note/7"]);
+  const page = await fetch(`${restUrl}/channel/2/note?limit=1`);
+  expect(page.headers.get("link")).toBe('</channel/2/note?limit=1&after=7>; rel="next"');
   const found = [{ found: "Code" }, { found: "Code" }];
   for (const [file, seen] of [
     ["client/dist/client.js", ["GET", "GET"]],
