@@ -14,6 +14,7 @@ import { Argon2Passwords } from "./core/passwords.ts";
 import { Peers } from "./core/peers.ts";
 import type { Services } from "./core/services.ts";
 import { SessionTokens } from "./core/tokens.ts";
+import { within } from "./core/within.ts";
 import { TooLongError } from "./db/database.ts";
 import { defaultRetention, type Retention, startRetention } from "./db/retention.ts";
 import { openStore, type Store } from "./db/store.ts";
@@ -221,12 +222,7 @@ async function openWires(config: Config, given: Given & Listening, core: Core) {
     connections.endAll();
     socketIo.close();
     // Neither a request that takes its time nor a peer that never hangs up holds up the stop for ever.
-    let cancel = () => {};
-    const late = new Promise<void>((resolve) => {
-      cancel = clock.after(drainMs, resolve);
-    });
-    await Promise.race([stopped, late]);
-    cancel();
+    await within(clock, drainMs, stopped);
     await ports.close();
     build.close();
   }

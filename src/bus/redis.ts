@@ -4,6 +4,7 @@ import { ConfigError } from "../config.ts";
 import type { Bus } from "../core/bus.ts";
 import type { Clock } from "../core/clock.ts";
 import { randomTag } from "../core/random.ts";
+import { within } from "../core/within.ts";
 import { Topics } from "./topics.ts";
 
 export interface RedisBusOptions {
@@ -105,7 +106,11 @@ class RedisBus implements Bus {
     this.#stopPulse();
     // The last message still arrives, unless the connection carries nothing.
     const said = this.#publisher?.isReady ? this.#publisher.close() : Promise.resolve();
-    await Promise.race([said.catch(() => {}), new Promise<void>((resolve) => this.#options.clock.after(farewellMs, resolve))]);
+    await within(
+      this.#options.clock,
+      farewellMs,
+      said.catch(() => {}),
+    );
     this.#drop();
   }
 
@@ -188,10 +193,7 @@ export async function openRedisBus(options: RedisBusOptions): Promise<Bus> {
     if (!(error instanceof ErrorReply) || !hopeless.test(error.message)) return undefined;
     return new ConfigError(`REDIS_URL is refused: ${error.message}`, { cause: error });
   });
-  const refused = await Promise.race([
-    connecting,
-    new Promise<undefined>((resolve) => options.clock.after(firstConnectMs, () => resolve(undefined))),
-  ]);
+  const refused = await within(options.clock, firstConnectMs, connecting);
   if (!refused) return bus;
   await bus.close();
   throw refused;

@@ -47,7 +47,10 @@ class EventStream extends Connection implements Sink<Buffer> {
 
   override end(): void {
     this.#response.end();
-    this.#clock.after(closeWithinMs, () => this.#response.destroy());
+    this.#response.once(
+      "close",
+      this.#clock.after(closeWithinMs, () => this.#response.destroy()),
+    );
   }
 
   override beat(): void {

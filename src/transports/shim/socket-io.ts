@@ -144,11 +144,12 @@ class SocketIoConnection extends Connection implements Sink<readonly string[]> {
 
   /** Ends the connection even if something is left to be taken. */
   #cutSoon(): void {
-    this.#options.clock.after(closeWithinMs, () => {
+    const cancel = this.#options.clock.after(closeWithinMs, () => {
       const { socket: ws } = transportOf(this.#conn);
       if (ws) ws.terminate();
       else this.#conn.close(true);
     });
+    this.#conn.on("close", cancel);
   }
 }
 

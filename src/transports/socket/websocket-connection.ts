@@ -142,7 +142,11 @@ export class WebSocketConnection extends Connection implements Sink<Buffer> {
   override end(code: CloseCode, reason: string): void {
     this.#ws.close(code, reason);
     // A reader that was too slow gets its time to read up to the close frame.
-    if (code !== closeCodes.tooSlow) this.options.clock.after(closeWithinMs, () => this.#ws.terminate());
+    if (code !== closeCodes.tooSlow)
+      this.#ws.once(
+        "close",
+        this.options.clock.after(closeWithinMs, () => this.#ws.terminate()),
+      );
   }
 
   /**

@@ -29,6 +29,7 @@ export class TrpcSocket implements Protocol, Socket {
   #gone: AbortController | undefined;
   #onClose: Map<string, () => void> | undefined;
   #caller: Promise<Caller | null> | undefined;
+  #cancelWait = () => {};
 
   /** `announced`: the client has said that its connection parameters come first. */
   constructor(connection: WebSocketConnection, announced: boolean) {
@@ -41,7 +42,7 @@ export class TrpcSocket implements Protocol, Socket {
     });
     const { options } = connection;
     if (announced) {
-      options.clock.after(
+      this.#cancelWait = options.clock.after(
         identifyWithinMs,
         () => !this.#caller && connection.open && connection.end(closeCodes.abuse, "no connection parameters"),
       );
@@ -80,6 +81,7 @@ export class TrpcSocket implements Protocol, Socket {
   }
 
   closed(): void {
+    this.#cancelWait();
     this.#subscriptions.close();
     this.#waiting.length = 0;
     this.#gone?.abort();
