@@ -53,13 +53,19 @@ export async function startCluster({
   environment = {},
   each = () => ({}),
 }: ClusterOptions = {}): Promise<Cluster> {
+  // What was started last ends first, also where a later start fails: a node left behind would keep the whole run from ending.
+  await using started = new AsyncDisposableStack();
   const database = await createPostgres({ serverUrl });
-  const redis = withRedis ? await RedisServer.start() : undefined;
+  started.defer(() => database.drop());
+  const redis = withRedis ? started.use(await RedisServer.start()) : undefined;
   const nodes: Node[] = [];
+  let everything: AsyncDisposableStack = started;
 
   async function startNode({ directory = root, environment: own = {} }: NodeOptions): Promise<Node> {
     const postgres = await TcpProxy.start(Number(new URL(serverUrl).port || 5432));
+    everything.defer(() => postgres.close());
     const redisProxy = redis && (await TcpProxy.start(redis.port));
+    everything.defer(() => redisProxy?.close());
     const process_ = startProcess(
       {
         DATABASE_URL: withPort(database.url, postgres.port),
@@ -69,11 +75,20 @@ export async function startCluster({
       },
       { command: [process.execPath, join(directory, "server.js")] },
     );
+    everything.defer(async () => {
+      process_.child.kill("SIGCONT");
+      await process_[Symbol.asyncDispose]();
+    });
     const { restUrl, wsUrl } = await process_.ready();
     return { restUrl, wsUrl, process: process_, postgres, redis: redisProxy };
   }
 
-  nodes.push(...(await Promise.all(Array.from({ length: size }, (_, index) => startNode(each(index))))));
+  const starts = await Promise.allSettled(Array.from({ length: size }, (_, index) => startNode(each(index))));
+  for (const start of starts) {
+    if (start.status === "rejected") throw start.reason;
+    nodes.push(start.value);
+  }
+  everything = started.move();
   return {
     databaseUrl: database.url,
     redis,
@@ -88,14 +103,6 @@ export async function startCluster({
       nodes[index] = node;
       return node;
     },
-    async [Symbol.asyncDispose]() {
-      for (const { process: node } of nodes) {
-        node.child.kill("SIGCONT");
-        await node[Symbol.asyncDispose]();
-      }
-      await Promise.all(nodes.flatMap((node) => [node.postgres.close(), node.redis?.close()]));
-      await redis?.[Symbol.asyncDispose]();
-      await database.drop();
-    },
+    [Symbol.asyncDispose]: () => everything.disposeAsync(),
   };
 }
