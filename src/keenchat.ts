@@ -166,7 +166,7 @@ async function openWires(config: Config, given: Given & Listening, core: Core) {
   // Below a prefix the path leads there from wherever the document came; what has only the file needs the whole.
   const serverUrls = (request: IncomingMessage) => (publicUrl === undefined ? [urlFor(request)] : [pathPrefix || "/", publicUrl]);
   const admit = (address: string) => sockets.admit(address);
-  const services: Services = { ...core.services, inTurn: createTurns(admit) };
+  const services: Services = { ...core.services, inTurn: createTurns(admit, clock) };
   const reading = { headCursor: () => log.head.id, fresh: () => log.fresh(), admit };
   const build = await openBuild({
     directory: webDirectory,
