@@ -1,7 +1,8 @@
 /** Clients over HTTP that have stopped: they send nothing, take nothing, or are gone without a word. */
 import { once } from "node:events";
-import { Agent, createServer, get } from "node:http";
+import { Agent, request as call, createServer, get, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
+import { text as readText } from "node:stream/consumers";
 import { createTRPCClient, httpSubscriptionLink } from "@trpc/client";
 import { EventSource } from "eventsource";
 import { expect, test } from "vitest";
@@ -10,6 +11,7 @@ import { OpenSockets } from "../../src/transports/http/open-sockets.ts";
 import { largestBacklog, totalBacklog, waitingConnections } from "../support/backlog.ts";
 import { TestClock } from "../support/clock.ts";
 import { post, request, signUp } from "../support/http.ts";
+import { holdAgainstDocument, operations } from "../support/openapi.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { Inbox, within } from "../support/wait.ts";
 import { openPlain, type PlainClient } from "../support/wires.ts";
@@ -43,6 +45,14 @@ async function statusOf(server: TestServer, path: string, options: { localAddres
   response.resume();
   await once(response, "end");
   return response.statusCode;
+}
+
+/** Asks from an address of its own. */
+async function ask(server: TestServer, method: string, path: string, localAddress: string) {
+  const { port } = new URL(server.restUrl);
+  const [response] = (await once(call({ host: "127.0.0.1", port, path, method, localAddress }).end(), "response")) as [IncomingMessage];
+  const headers = new Headers(Object.entries(response.headers).map(([name, value]): [string, string] => [name, String(value)]));
+  return { status: response.statusCode ?? 0, headers, text: await readText(response) };
 }
 
 async function fill(server: TestServer): Promise<void> {
@@ -217,6 +227,11 @@ test("an address with 16 MiB of unread answers gets no more of them; others do, 
   };
   await within(15_000, "the refusal", refused());
   expect(await list("127.0.0.1")).toBe(200);
+  for (const { method, path } of operations) {
+    const answer = await ask(server, method, path.replaceAll(/\{\w+\}/g, "1"), "127.0.0.66");
+    expect(answer.status, `${method} ${path}`).toBe(429);
+    holdAgainstDocument(method, path, answer);
+  }
   expect(await statusOf(server, "/trpc/channel.list", { localAddress: "127.0.0.66" })).toBe(429);
   expect(await statusOf(server, "/live", { localAddress: "127.0.0.66" })).toBe(200);
   await pass(clock, 40_000, witness);

@@ -48,7 +48,7 @@ function named(...names: (keyof typeof headers)[]) {
 
 /** What every operation can refuse, and what this one adds. */
 function errorsOf(route: Route): ErrorCode[] {
-  const shared: ErrorCode[] = ["BAD_REQUEST", "UNAUTHORIZED", "SERVICE_UNAVAILABLE"];
+  const shared: ErrorCode[] = ["BAD_REQUEST", "UNAUTHORIZED", "TOO_MANY_REQUESTS", "SERVICE_UNAVAILABLE"];
   const body: ErrorCode[] = route.readsBody ? ["PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"] : [];
   return [...new Set([...shared, ...body, ...(route.rest.errors ?? [])])];
 }
