@@ -22,7 +22,8 @@ describe.each(wires)("a Socket.IO $major client over $transport", ({ major, tran
   test("gets ok for every command, with data and without, when it was carried out", async () => {
     await using client = await open();
     expect(await client.ask("connection")).toEqual({ ok: true });
-    expect(client.received.map(({ event }) => event)).toEqual(["ready"]);
+    // Over polling it may follow the acknowledgement, and what another client leaves behind may come before both.
+    await client.next("ready");
     expect(await client.ask("identify", ann.token)).toEqual({ ok: true });
     expect(await client.ask("change channel", { id: 1 })).toEqual({ ok: true });
     expect(await usersOf(1)).toEqual([ann.id]);
